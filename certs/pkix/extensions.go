@@ -1,0 +1,214 @@
+package pkix
+
+import (
+	"errors"
+	"slices"
+
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
+)
+
+// The identifiers of the extensions that are read.
+var (
+	oidSubjectKeyID       = MustOID("2.5.29.14")
+	oidKeyUsage           = MustOID("2.5.29.15")
+	oidSubjectAltName     = MustOID("2.5.29.17")
+	oidIssuerAltName      = MustOID("2.5.29.18")
+	oidBasicConstraints   = MustOID("2.5.29.19")
+	oidDistributionPoints = MustOID("2.5.29.31")
+	oidPolicies           = MustOID("2.5.29.32")
+	oidAuthorityKeyID     = MustOID("2.5.29.35")
+	oidExtendedKeyUsage   = MustOID("2.5.29.37")
+	oidAuthorityInfo      = MustOID("1.3.6.1.5.5.7.1.1")
+	oidOCSPNoCheck        = MustOID("1.3.6.1.5.5.7.48.1.5")
+	oidOCSPAccess         = MustOID("1.3.6.1.5.5.7.48.1")
+)
+
+// Extensions are the extensions of a certificate that a verdict may rest on.
+type Extensions struct {
+	HasKeyUsage         bool
+	KeyUsageCritical    bool
+	KeyUsage            KeyUsage
+	HasBasicConstraints bool
+	IsCA                bool
+	MaxPathLen          int // -1 if there is none
+	PoliciesCritical    bool
+	Policies            []OID
+	ExtendedKeyUsages   []OID
+	SubjectKeyID        []byte
+	AuthorityKeyID      []byte
+	AuthorityCertIssuer []GeneralName
+	AuthorityCertSerial []byte
+	DistributionPoints  []DistributionPoint
+	SubjectAltNames     []GeneralName
+	IssuerAltNames      []GeneralName
+	OCSPURIs            []string
+	OCSPNoCheck         bool
+	// UnknownCritical are the critical extensions that are not read here: whoever
+	// relies on the certificate must refuse it (RFC 5280 section 4.2).
+	UnknownCritical []OID
+}
+
+func (x *Extensions) parseExtension(e Extension) error {
+	s := cryptobyte.String(e.Value)
+	var err error
+	ok := true
+	switch e.ID {
+	case oidSubjectKeyID:
+		var id cryptobyte.String
+		ok = s.ReadASN1(&id, asn1.OCTET_STRING)
+		x.SubjectKeyID = id
+	case oidKeyUsage:
+		var bits uint16
+		bits, ok = ReadNamedBits(&s, asn1.BIT_STRING)
+		x.HasKeyUsage, x.KeyUsageCritical, x.KeyUsage = true, e.Critical, KeyUsage(bits)
+	case oidSubjectAltName:
+		x.SubjectAltNames, err = ReadGeneralNames(&s, asn1.SEQUENCE)
+	case oidIssuerAltName:
+		x.IssuerAltNames, err = ReadGeneralNames(&s, asn1.SEQUENCE)
+	case oidBasicConstraints:
+		err = x.parseBasicConstraints(&s)
+	case oidDistributionPoints:
+		x.DistributionPoints, err = readDistributionPoints(&s)
+	case oidPolicies:
+		x.PoliciesCritical = e.Critical
+		x.Policies, err = readPolicies(&s)
+	case oidAuthorityKeyID:
+		err = x.parseAuthorityKeyID(&s)
+	case oidExtendedKeyUsage:
+		x.ExtendedKeyUsages, err = readOIDs(&s)
+	case oidAuthorityInfo:
+		x.OCSPURIs, err = readOCSPURIs(&s)
+	case oidOCSPNoCheck:
+		var null cryptobyte.String
+		ok = s.ReadASN1(&null, asn1.NULL) && null.Empty()
+		x.OCSPNoCheck = true
+	default:
+		if e.Critical {
+			x.UnknownCritical = append(x.UnknownCritical, e.ID)
+		}
+		return nil
+	}
+	if err == nil && (!ok || !s.Empty()) {
+		err = errors.New("malformed")
+	}
+	return err
+}
+
+func (x *Extensions) parseBasicConstraints(s *cryptobyte.String) error {
+	var inner cryptobyte.String
+	var ok bool
+	if !s.ReadASN1(&inner, asn1.SEQUENCE) {
+		return errors.New("malformed")
+	}
+	x.HasBasicConstraints = true
+	if x.IsCA, ok = readDefaultFalse(&inner, asn1.BOOLEAN); !ok {
+		return errors.New("malformed cA")
+	}
+	if inner.Empty() {
+		return nil
+	}
+	n, ok := ReadInteger(&inner)
+	if !ok || !inner.Empty() || n[0]&0x80 != 0 || len(n) > 3 {
+		return errors.New("malformed pathLenConstraint")
+	}
+	x.MaxPathLen = 0
+	for _, b := range n {
+		x.MaxPathLen = x.MaxPathLen<<8 | int(b)
+	}
+	return nil
+}
+
+func (x *Extensions) parseAuthorityKeyID(s *cryptobyte.String) error {
+	var inner, id, serial cryptobyte.String
+	var hasID, hasSerial bool
+	if !s.ReadASN1(&inner, asn1.SEQUENCE) ||
+		!inner.ReadOptionalASN1(&id, &hasID, asn1.Tag(0).ContextSpecific()) {
+		return errors.New("malformed")
+	}
+	if hasID {
+		x.AuthorityKeyID = id
+	}
+	if issuer := asn1.Tag(1).ContextSpecific().Constructed(); inner.PeekASN1Tag(issuer) {
+		var err error
+		if x.AuthorityCertIssuer, err = ReadGeneralNames(&inner, issuer); err != nil {
+			return err
+		}
+	}
+	if !inner.ReadOptionalASN1(&serial, &hasSerial, asn1.Tag(2).ContextSpecific()) || !inner.Empty() {
+		return errors.New("malformed")
+	}
+	// RFC 5280 appendix A.2: authorityCertIssuer and authorityCertSerialNumber both or neither.
+	if hasSerial != (x.AuthorityCertIssuer != nil) || hasSerial && len(serial) == 0 {
+		return errors.New("issuer and serial number not together")
+	}
+	x.AuthorityCertSerial = serial
+	return nil
+}
+
+func readPolicies(s *cryptobyte.String) ([]OID, error) {
+	var list cryptobyte.String
+	if !s.ReadASN1(&list, asn1.SEQUENCE) || list.Empty() {
+		return nil, errors.New("malformed")
+	}
+	var out []OID
+	for !list.Empty() {
+		var info cryptobyte.String
+		if !list.ReadASN1(&info, asn1.SEQUENCE) {
+			return nil, errors.New("malformed policy information")
+		}
+		oid, ok := ReadOID(&info)
+		if !ok || !info.Empty() && (!info.SkipASN1(asn1.SEQUENCE) || !info.Empty()) {
+			return nil, errors.New("malformed policy information")
+		}
+		// RFC 5280 section 4.2.1.4: a policy MUST NOT appear more than once.
+		if slices.Contains(out, oid) {
+			return nil, errors.New("policy appears twice")
+		}
+		out = append(out, oid)
+	}
+	return out, nil
+}
+
+func readOIDs(s *cryptobyte.String) ([]OID, error) {
+	var list cryptobyte.String
+	if !s.ReadASN1(&list, asn1.SEQUENCE) || list.Empty() {
+		return nil, errors.New("malformed")
+	}
+	var out []OID
+	for !list.Empty() {
+		oid, ok := ReadOID(&list)
+		if !ok {
+			return nil, errors.New("malformed object identifier")
+		}
+		out = append(out, oid)
+	}
+	return out, nil
+}
+
+// readOCSPURIs returns the id-ad-ocsp URIs of an AuthorityInfoAccess.
+func readOCSPURIs(s *cryptobyte.String) ([]string, error) {
+	var list cryptobyte.String
+	if !s.ReadASN1(&list, asn1.SEQUENCE) || list.Empty() {
+		return nil, errors.New("malformed")
+	}
+	var out []string
+	for !list.Empty() {
+		var access cryptobyte.String
+		if !list.ReadASN1(&access, asn1.SEQUENCE) {
+			return nil, errors.New("malformed access description")
+		}
+		method, ok := ReadOID(&access)
+		if !ok {
+			return nil, errors.New("malformed access method")
+		}
+		location, err := readGeneralName(&access)
+		if err != nil || !access.Empty() {
+			return nil, errors.New("malformed access location")
+		}
+		if method == oidOCSPAccess && location.Kind == URIName {
+			out = append(out, string(location.Value))
+		}
+	}
+	return out, nil
+}

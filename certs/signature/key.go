@@ -1,0 +1,128 @@
+package signature
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"errors"
+	"fmt"
+	"math/bits"
+
+	"filippo.io/bigmod"
+	"github.com/tashika-jp/tashika/certs/pkix"
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
+)
+
+// Bounds of RSA keys, in bits: NIST SP 800-131A for the lower, time for the upper.
+const (
+	minRSABits = 2048
+	maxRSABits = 8192
+)
+
+// PublicKey is a key that signatures are checked with. It is immutable and safe for
+// concurrent use.
+type PublicKey struct {
+	rsa   *bigmod.Modulus
+	bits  int // of the RSA modulus
+	e     uint
+	ecdsa *ecdsa.PublicKey
+}
+
+var (
+	// ErrKey: the key is of no known kind or malformed.
+	ErrKey = errors.New("signature: unusable public key")
+	// ErrWeakKey: an RSA key below 2048 bits.
+	ErrWeakKey = errors.New("signature: public key is too short")
+
+	oidRSA  = pkix.MustOID("1.2.840.113549.1.1.1")
+	oidEC   = pkix.MustOID("1.2.840.10045.2.1")
+	oidP256 = pkix.MustOID("1.2.840.10045.3.1.7")
+	oidP384 = pkix.MustOID("1.3.132.0.34")
+)
+
+// NewPublicKey reads the key of a SubjectPublicKeyInfo that was taken apart by
+// pkix. Errors are ErrKey and ErrWeakKey.
+func NewPublicKey(algorithm pkix.AlgorithmIdentifier, key []byte) (*PublicKey, error) {
+	switch algorithm.Algorithm {
+	case oidRSA:
+		// RFC 3279 section 2.3.1: the parameters field MUST be NULL.
+		if string(algorithm.Parameters) != derNull {
+			return nil, ErrKey
+		}
+		return newRSA(key)
+	case oidEC:
+		return newEC(algorithm.Parameters, key)
+	}
+	return nil, ErrKey
+}
+
+func newRSA(der []byte) (*PublicKey, error) {
+	input := cryptobyte.String(der)
+	var s cryptobyte.String
+	if !input.ReadASN1(&s, asn1.SEQUENCE) || !input.Empty() {
+		return nil, ErrKey
+	}
+	n, okN := pkix.ReadInteger(&s)
+	e, okE := pkix.ReadInteger(&s)
+	if !okN || !okE || !s.Empty() || n[0]&0x80 != 0 || e[0]&0x80 != 0 || len(e) > 4 {
+		return nil, ErrKey
+	}
+	if n[0] == 0 {
+		n = n[1:]
+	}
+	if len(n) == 0 {
+		return nil, ErrKey
+	}
+	k := &PublicKey{bits: 8*len(n) - bits.LeadingZeros8(n[0])}
+	for _, octet := range e {
+		k.e = k.e<<8 | uint(octet)
+	}
+	switch {
+	case k.bits < minRSABits:
+		return nil, ErrWeakKey
+	case k.bits > maxRSABits, k.e < 3, k.e&1 == 0, n[len(n)-1]&1 == 0:
+		return nil, ErrKey
+	}
+	modulus, err := bigmod.NewModulus(n)
+	if err != nil {
+		return nil, ErrKey
+	}
+	k.rsa = modulus
+	return k, nil
+}
+
+func newEC(parameters, point []byte) (*PublicKey, error) {
+	s := cryptobyte.String(parameters)
+	// RFC 5480 section 2.1.1: only namedCurve.
+	curveID, ok := pkix.ReadOID(&s)
+	if !ok || !s.Empty() {
+		return nil, ErrKey
+	}
+	var curve elliptic.Curve
+	switch curveID {
+	case oidP256:
+		curve = elliptic.P256()
+	case oidP384:
+		curve = elliptic.P384()
+	default:
+		return nil, ErrKey
+	}
+	key, err := ecdsa.ParseUncompressedPublicKey(curve, point)
+	if err != nil {
+		return nil, ErrKey
+	}
+	return &PublicKey{ecdsa: key}, nil
+}
+
+// String is the kind of the key, such as "RSA-2048" or "P-384".
+func (k *PublicKey) String() string {
+	if k.ecdsa != nil {
+		return k.ecdsa.Params().Name
+	}
+	return fmt.Sprintf("RSA-%d", k.bits)
+}
+
+// Fits says whether the key is one for the scheme.
+func (k *PublicKey) Fits(scheme Scheme) bool {
+	return (k.ecdsa != nil) == (scheme == ECDSA)
+}

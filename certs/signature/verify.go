@@ -1,0 +1,156 @@
+package signature
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/subtle"
+	"encoding/binary"
+	"errors"
+
+	"filippo.io/bigmod"
+)
+
+var (
+	// ErrInvalid: the signature is not one of this key over this message.
+	ErrInvalid = errors.New("signature: invalid")
+	// ErrDigestLength: the digest is not as long as the hash's.
+	ErrDigestLength = errors.New("signature: digest length does not fit the hash")
+)
+
+// Verify checks a signature over a message. It returns nil, ErrInvalid or ErrUnknown.
+func (k *PublicKey) Verify(a Algorithm, message, signature []byte) error {
+	if !a.Hash.Available() {
+		return ErrUnknown
+	}
+	h := a.Hash.New()
+	h.Write(message)
+	return k.VerifyDigest(a, h.Sum(nil), signature)
+}
+
+// VerifyDigest checks a signature over a message of which only the digest is known.
+func (k *PublicKey) VerifyDigest(a Algorithm, digest, signature []byte) error {
+	if !a.Hash.Available() || !k.Fits(a.Scheme) {
+		return ErrUnknown
+	}
+	if len(digest) != a.Hash.Size() {
+		return ErrDigestLength
+	}
+	valid := false
+	switch a.Scheme {
+	case RSASSA_PKCS1_V15:
+		valid = k.verifyPKCS1(a.Hash, digest, signature)
+	case RSASSA_PSS:
+		if !a.MGFHash.Available() {
+			return ErrUnknown
+		}
+		valid = k.verifyPSS(a, digest, signature)
+	case ECDSA:
+		valid = ecdsa.VerifyASN1(k.ecdsa, digest, signature)
+	}
+	if !valid {
+		return ErrInvalid
+	}
+	return nil
+}
+
+// recover is RSAVP1 and I2OSP (RFC 8017 sections 5.2.2, 4.1): s^e mod n, as long as the
+// modulus. It refuses a signature of another length, or not below the modulus.
+func (k *PublicKey) recover(signature []byte) ([]byte, bool) {
+	if len(signature) != (k.bits+7)/8 {
+		return nil, false
+	}
+	s, err := bigmod.NewNat().SetBytes(signature, k.rsa)
+	if err != nil {
+		return nil, false
+	}
+	return bigmod.NewNat().ExpShortVarTime(s, k.e, k.rsa).Bytes(k.rsa), true
+}
+
+// digestInfo are the DER prefixes of DigestInfo (RFC 8017 section 9.2 note 1). The
+// form without NULL is not accepted: nobody makes it, and exactness is the defence.
+var digestInfo = map[crypto.Hash][]byte{
+	crypto.SHA1:   {0x30, 0x21, 0x30, 0x09, 0x06, 0x05, 0x2b, 0x0e, 0x03, 0x02, 0x1a, 0x05, 0x00, 0x04, 0x14},
+	crypto.SHA256: {0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20},
+	crypto.SHA384: {0x30, 0x41, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x02, 0x05, 0x00, 0x04, 0x30},
+	crypto.SHA512: {0x30, 0x51, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x03, 0x05, 0x00, 0x04, 0x40},
+}
+
+// verifyPKCS1 is RSASSA-PKCS1-V1_5-VERIFY (RFC 8017 section 8.2.2): the encoded message is
+// built and compared whole, so nothing of the padding is ever parsed.
+func (k *PublicKey) verifyPKCS1(hash crypto.Hash, digest, signature []byte) bool {
+	prefix, known := digestInfo[hash]
+	em, ok := k.recover(signature)
+	if !known || !ok || len(em) < len(prefix)+len(digest)+11 {
+		return false
+	}
+	want := make([]byte, len(em))
+	want[1] = 1
+	padding := len(em) - len(prefix) - len(digest)
+	for i := 2; i < padding-1; i++ {
+		want[i] = 0xff
+	}
+	copy(want[padding:], prefix)
+	copy(want[padding+len(prefix):], digest)
+	return subtle.ConstantTimeCompare(em, want) == 1
+}
+
+// verifyPSS is RSASSA-PSS-VERIFY with EMSA-PSS-VERIFY (RFC 8017 sections 8.1.2, 9.1.2).
+func (k *PublicKey) verifyPSS(a Algorithm, digest, signature []byte) bool {
+	em, ok := k.recover(signature)
+	if !ok {
+		return false
+	}
+	emBits := k.bits - 1
+	if emBits%8 == 0 { // the encoded message is one octet shorter than the modulus
+		if em[0] != 0 {
+			return false
+		}
+		em = em[1:]
+	}
+	hLen := len(digest)
+	// Steps 3 and 4: room for the salt, and the trailer field.
+	if len(em) < hLen+a.SaltLength+2 || em[len(em)-1] != 0xbc {
+		return false
+	}
+	db, h := em[:len(em)-hLen-1], em[len(em)-hLen-1:len(em)-1]
+	// Step 6: the leftmost bits are zero.
+	unused := 8*len(em) - emBits
+	if em[0]&^(0xff>>unused) != 0 {
+		return false
+	}
+	mgf1XOR(db, a.MGFHash, h) // steps 7 and 8
+	db[0] &= 0xff >> unused   // step 9
+	// Step 10: PS is zero and is followed by 01; the salt is exactly as long as demanded.
+	salt := len(db) - a.SaltLength
+	for _, octet := range db[:salt-1] {
+		if octet != 0 {
+			return false
+		}
+	}
+	if db[salt-1] != 1 {
+		return false
+	}
+	// Steps 12 to 14.
+	m := a.Hash.New()
+	m.Write(make([]byte, 8))
+	m.Write(digest)
+	m.Write(db[salt:])
+	return bytes.Equal(m.Sum(nil), h)
+}
+
+// mgf1XOR applies the mask of MGF1 (RFC 8017 appendix B.2.1) to out.
+func mgf1XOR(out []byte, hash crypto.Hash, seed []byte) {
+	var counter [4]byte
+	var block []byte
+	h := hash.New()
+	for i := uint32(0); len(out) > 0; i++ {
+		binary.BigEndian.PutUint32(counter[:], i)
+		h.Reset()
+		h.Write(seed)
+		h.Write(counter[:])
+		block = h.Sum(block[:0])
+		n := subtle.XORBytes(out, out, block)
+		out = out[n:]
+	}
+}
