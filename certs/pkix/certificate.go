@@ -93,7 +93,7 @@ func (c *Certificate) parse() error {
 		return err
 	}
 	var ok bool
-	if c.Signature, ok = readOctetBits(&outer); !ok || !outer.Empty() {
+	if c.Signature, ok = ReadSignature(&outer); !ok || !outer.Empty() {
 		return errors.New("malformed signatureValue")
 	}
 	tbs.ReadASN1(&tbs, asn1.SEQUENCE)

@@ -147,6 +147,20 @@ func ReadNamedBits(s *cryptobyte.String, tag asn1.Tag) (uint16, bool) {
 	return out, true
 }
 
+// ReadSignature reads a signatureValue. One that is no whole number of octets is well-formed
+// but nobody's signature (PKITS has two): it is returned empty, which no key accepts.
+func ReadSignature(s *cryptobyte.String) ([]byte, bool) {
+	var content cryptobyte.String
+	if !s.ReadASN1(&content, asn1.BIT_STRING) || len(content) == 0 {
+		return nil, false
+	}
+	if unused := content[0]; unused != 0 {
+		last := content[len(content)-1]
+		return nil, unused < 8 && len(content) > 1 && last&(1<<unused-1) == 0
+	}
+	return content[1:], true
+}
+
 // readOctetBits reads a BIT STRING of whole octets.
 func readOctetBits(s *cryptobyte.String) ([]byte, bool) {
 	var content cryptobyte.String

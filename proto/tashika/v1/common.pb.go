@@ -219,8 +219,8 @@ const (
 	NextStep_NEXT_STEP_APPLY_AGAIN_IN_APP NextStep = 5
 	// Try again later: the evidence of the certificate's status is not at hand.
 	NextStep_NEXT_STEP_TRY_LATER NextStep = 6
-	// Get a new challenge and let the phone answer it.
-	NextStep_NEXT_STEP_NEW_CHALLENGE NextStep = 7
+	// Let the phone sign again: a new challenge, or the content once more.
+	NextStep_NEXT_STEP_SIGN_AGAIN NextStep = 7
 	// Let the phone present the other certificate, the one this use asks for.
 	NextStep_NEXT_STEP_PRESENT_OTHER_CERTIFICATE NextStep = 8
 	// Do not go on; tell the operator of the terminal or service.
@@ -237,7 +237,7 @@ var (
 		4: "NEXT_STEP_LIFT_STOP_IN_APP",
 		5: "NEXT_STEP_APPLY_AGAIN_IN_APP",
 		6: "NEXT_STEP_TRY_LATER",
-		7: "NEXT_STEP_NEW_CHALLENGE",
+		7: "NEXT_STEP_SIGN_AGAIN",
 		8: "NEXT_STEP_PRESENT_OTHER_CERTIFICATE",
 		9: "NEXT_STEP_REFUSE_AND_REPORT",
 	}
@@ -249,7 +249,7 @@ var (
 		"NEXT_STEP_LIFT_STOP_IN_APP":          4,
 		"NEXT_STEP_APPLY_AGAIN_IN_APP":        5,
 		"NEXT_STEP_TRY_LATER":                 6,
-		"NEXT_STEP_NEW_CHALLENGE":             7,
+		"NEXT_STEP_SIGN_AGAIN":                7,
 		"NEXT_STEP_PRESENT_OTHER_CERTIFICATE": 8,
 		"NEXT_STEP_REFUSE_AND_REPORT":         9,
 	}
@@ -660,7 +660,7 @@ const file_tashika_v1_common_proto_rawDesc = "" +
 	"\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10SEVERITY_WARNING\x10\x01\x12\x1a\n" +
 	"\x16SEVERITY_INDETERMINATE\x10\x02\x12\x14\n" +
-	"\x10SEVERITY_INVALID\x10\x03*\xbd\x02\n" +
+	"\x10SEVERITY_INVALID\x10\x03*\xba\x02\n" +
 	"\bNextStep\x12\x19\n" +
 	"\x15NEXT_STEP_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11NEXT_STEP_PROCEED\x10\x01\x12\x1a\n" +
@@ -668,8 +668,8 @@ const file_tashika_v1_common_proto_rawDesc = "" +
 	"\x1dNEXT_STEP_CALL_MY_NUMBER_LINE\x10\x03\x12\x1e\n" +
 	"\x1aNEXT_STEP_LIFT_STOP_IN_APP\x10\x04\x12 \n" +
 	"\x1cNEXT_STEP_APPLY_AGAIN_IN_APP\x10\x05\x12\x17\n" +
-	"\x13NEXT_STEP_TRY_LATER\x10\x06\x12\x1b\n" +
-	"\x17NEXT_STEP_NEW_CHALLENGE\x10\a\x12'\n" +
+	"\x13NEXT_STEP_TRY_LATER\x10\x06\x12\x18\n" +
+	"\x14NEXT_STEP_SIGN_AGAIN\x10\a\x12'\n" +
 	"#NEXT_STEP_PRESENT_OTHER_CERTIFICATE\x10\b\x12\x1f\n" +
 	"\x1bNEXT_STEP_REFUSE_AND_REPORT\x10\t*z\n" +
 	"\aOutcome\x12\x17\n" +

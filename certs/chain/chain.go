@@ -1,0 +1,68 @@
+// Package chain leads from a certificate to a trust anchor.
+//
+// JPKI has no intermediate authorities, so here a path is one certificate long: the
+// anchor that the certificate names as its issuer, by name and key identifier
+// together, because all generations of an authority's key share one name. It is
+// asked in three steps, from cheap to dear: FindIssuer, CheckIssuer, CheckSignature.
+package chain
+
+import (
+	"time"
+
+	"github.com/tashika-jp/tashika/certs/anchors"
+	"github.com/tashika-jp/tashika/certs/pkix"
+	"github.com/tashika-jp/tashika/certs/reason"
+	"github.com/tashika-jp/tashika/certs/signature"
+)
+
+// FindIssuer returns the anchor that the certificate says issued it, valid at the time
+// given if one of several is; nil with findings if there is none.
+func FindIssuer(c *pkix.Certificate, set *anchors.Set, at time.Time) (*anchors.Anchor, []reason.ID) {
+	// RFC 5280 section 4.2.1.1: keyIdentifier MUST be there to facilitate path construction.
+	if len(c.AuthorityKeyID) == 0 {
+		return nil, []reason.ID{reason.AuthorityKeyIDMissing}
+	}
+	var found *anchors.Anchor
+	for _, a := range set.ByKeyID(c.Issuer, c.AuthorityKeyID) {
+		if found == nil || validAt(a.Certificate, at) && !validAt(found.Certificate, at) {
+			found = a
+		}
+	}
+	if found == nil {
+		return nil, []reason.ID{reason.NoCertificateChainFound}
+	}
+	return found, nil
+}
+
+func validAt(c *pkix.Certificate, at time.Time) bool {
+	return !at.Before(c.NotBefore) && !at.After(c.NotAfter)
+}
+
+// CheckIssuer checks that the anchor may issue certificates at the given time.
+func CheckIssuer(a *anchors.Anchor, at time.Time) []reason.ID {
+	var found []reason.ID
+	// RFC 5280 section 6.1 leaves the anchor's own validity to local policy. Ours: an expired key of JPKI
+	// checks old records, not people.
+	if !validAt(a.Certificate, at) {
+		found = append(found, reason.IssuerNotValidNow)
+	}
+	// RFC 5280 section 6.1.4 (k), (n): a CA, and keyCertSign.
+	if !a.Certificate.IsCA || a.Certificate.KeyUsage&pkix.KeyCertSign == 0 {
+		found = append(found, reason.IssuerNotAllowed)
+	}
+	return found
+}
+
+// CheckSignature checks the anchor's signature over the certificate. The algorithm must
+// already have been found on the allow-list.
+func CheckSignature(c *pkix.Certificate, a *anchors.Anchor) []reason.ID {
+	algorithm, err := signature.FromIdentifier(c.SignatureAlgorithm)
+	if err == nil {
+		err = a.Key.Verify(algorithm, c.RawTBS, c.Signature)
+	}
+	if err != nil {
+		// RFC 5280 section 6.1.3 (a)(1): the basic certificate was signed with the issuer's key.
+		return []reason.ID{reason.CertificateSignatureInvalid}
+	}
+	return nil
+}

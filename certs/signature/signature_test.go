@@ -1,0 +1,331 @@
+package signature
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/json"
+	"math/big"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/tashika-jp/tashika/certs/pkix"
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
+)
+
+var rsaKey = sync.OnceValue(func() *rsa.PrivateKey {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return key
+})
+
+func publicKey(t testing.TB, key any) *PublicKey {
+	t.Helper()
+	spki, err := x509.MarshalPKIXPublicKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := parseSPKI(spki)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func parseSPKI(spki []byte) (*PublicKey, error) {
+	algorithm, bits, err := pkix.ParsePublicKeyInfo(spki)
+	if err != nil {
+		return nil, err
+	}
+	return NewPublicKey(algorithm, bits)
+}
+
+// TestAgainstStandardLibrary: what crypto/rsa and crypto/ecdsa sign is accepted, and nothing
+// with a bit turned over.
+func TestAgainstStandardLibrary(t *testing.T) {
+	message := []byte("確か")
+	p256, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	p384, _ := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	for algorithm, name := range algorithmNames {
+		if algorithm == PKCS1SHA1 {
+			continue
+		}
+		keys := []crypto.Signer{rsaKey()}
+		if algorithm.Scheme == ECDSA {
+			keys = []crypto.Signer{p256, p384}
+		}
+		for _, key := range keys {
+			h := algorithm.Hash.New()
+			h.Write(message)
+			var opts crypto.SignerOpts = algorithm.Hash
+			if algorithm.Scheme == RSASSA_PSS {
+				opts = &rsa.PSSOptions{SaltLength: algorithm.SaltLength, Hash: algorithm.Hash}
+			}
+			sig, err := key.Sign(rand.Reader, h.Sum(nil), opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			k := publicKey(t, key.Public())
+			if err := k.Verify(algorithm, message, sig); err != nil {
+				t.Errorf("%s with %s: %v", name, k, err)
+			}
+			if err := k.Verify(algorithm, append(message, 0), sig); err == nil {
+				t.Errorf("%s with %s: accepted over another message", name, k)
+			}
+			for i := range len(sig) * 8 {
+				bad := bytes.Clone(sig)
+				bad[i/8] ^= 1 << (i % 8)
+				if err := k.Verify(algorithm, message, bad); err == nil {
+					t.Fatalf("%s with %s: accepted with bit %d turned over", name, k, i)
+				}
+			}
+			for other := range algorithmNames {
+				if other != algorithm && k.Verify(other, message, sig) == nil {
+					t.Errorf("%s accepted as %s", name, other)
+				}
+			}
+		}
+	}
+}
+
+// TestTrapPSSSaltLengthZero: crypto/rsa reads a demanded salt length of 0 as "any".
+func TestTrapPSSSaltLengthZero(t *testing.T) {
+	digest := sha256.Sum256([]byte("m"))
+	sig, err := rsa.SignPSS(rand.Reader, rsaKey(), crypto.SHA256, digest[:], &rsa.PSSOptions{SaltLength: 32})
+	if err != nil {
+		t.Fatal(err)
+	}
+	zero := Algorithm{RSASSA_PSS, crypto.SHA256, crypto.SHA256, 0}
+	if rsa.VerifyPSS(&rsaKey().PublicKey, crypto.SHA256, digest[:], sig, &rsa.PSSOptions{SaltLength: zero.SaltLength}) != nil {
+		t.Fatal("crypto/rsa has learned to demand length 0: this trap is gone")
+	}
+	if publicKey(t, &rsaKey().PublicKey).VerifyDigest(zero, digest[:], sig) == nil {
+		t.Error("a salt of 32 bytes accepted where 0 is demanded")
+	}
+}
+
+// TestSHA1BlockUnderAnotherName: the chip signs any block, so a SHA-1 DigestInfo can be there;
+// it is never taken for SHA-256, and no allow-list of a profile has it.
+func TestSHA1BlockUnderAnotherName(t *testing.T) {
+	message := []byte("m")
+	digest := sha1.Sum(message)
+	sig, err := rsa.SignPKCS1v15(nil, rsaKey(), crypto.SHA1, digest[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := publicKey(t, &rsaKey().PublicKey)
+	if k.Verify(PKCS1SHA1, message, sig) != nil {
+		t.Error("named as SHA-1 it should verify, so that an allow-list decides")
+	}
+	if k.Verify(PKCS1SHA256, message, sig) == nil {
+		t.Error("a SHA-1 signature accepted as SHA-256")
+	}
+}
+
+func TestKeysThatAreRefused(t *testing.T) {
+	short, _ := rsa.GenerateKey(rand.Reader, 1024)
+	spki, _ := x509.MarshalPKIXPublicKey(&short.PublicKey)
+	if _, err := parseSPKI(spki); err != ErrWeakKey {
+		t.Errorf("RSA-1024: %v", err)
+	}
+	n := rsaKey().N
+	for name, key := range map[string]struct {
+		n, e *big.Int
+	}{
+		"even modulus":         {new(big.Int).Sub(n, big.NewInt(1)), big.NewInt(65537)},
+		"exponent 1":           {n, big.NewInt(1)},
+		"exponent even":        {n, big.NewInt(4)},
+		"exponent huge":        {n, new(big.Int).Lsh(big.NewInt(1), 40)},
+		"modulus zero":         {big.NewInt(0), big.NewInt(3)},
+		"modulus too large":    {new(big.Int).SetBit(big.NewInt(1), 9000, 1), big.NewInt(3)},
+		"modulus negative":     {new(big.Int).Neg(n), big.NewInt(3)},
+		"exponent is negative": {n, big.NewInt(-3)},
+	} {
+		var b cryptobyte.Builder
+		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddASN1BigInt(key.n)
+			b.AddASN1BigInt(key.e)
+		})
+		if _, err := newRSA(b.BytesOrPanic()); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	p224, _ := ecdsa.GenerateKey(elliptic.P224(), rand.Reader)
+	spki, _ = x509.MarshalPKIXPublicKey(&p224.PublicKey)
+	if _, err := parseSPKI(spki); err != ErrKey {
+		t.Errorf("P-224: %v", err)
+	}
+}
+
+// TestIdentifiers: what a certificate names and how.
+func TestIdentifiers(t *testing.T) {
+	for _, c := range []struct {
+		der  string
+		want Algorithm
+	}{
+		{"300d06092a864886f70d01010b0500", PKCS1SHA256},
+		{"300b06092a864886f70d01010b", Algorithm{}}, // NULL missing
+		{"300a06082a8648ce3d040303", ECDSASHA384},
+		{"300c06082a8648ce3d0403030500", Algorithm{}},   // NULL where nothing belongs
+		{"300d06092a864886f70d0101040500", Algorithm{}}, // MD5
+		{"304106092a864886f70d01010a3034a00f300d06096086480165030402010500a11c301a06092a864886f70d010108300d06096086480165030402010500a203020120", PSSSHA256},
+		{"300d06092a864886f70d01010a3000", Algorithm{RSASSA_PSS, crypto.SHA1, crypto.SHA1, 20}},
+		{"300b06092a864886f70d01010a", Algorithm{}}, // parameters missing
+	} {
+		der, err := hex.DecodeString(c.der)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := cryptobyte.String(der)
+		id, err := pkix.ReadAlgorithmIdentifier(&s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := FromIdentifier(id); got != c.want || (err != nil) != (c.want == Algorithm{}) {
+			t.Errorf("%s: %+v, %v; want %+v", c.der, got, err, c.want)
+		}
+	}
+}
+
+// wycheproof is a file of C2SP/wycheproof.
+type wycheproof struct {
+	TestGroups []struct {
+		Sha, Mgf, MgfSha string
+		SLen             int
+		PublicKeyDer     string
+		PublicKeyPem     string
+		PublicKeyAsn     string
+		Tests            []struct {
+			TcID    int    `json:"tcId"`
+			Comment string `json:"comment"`
+			Msg     string
+			Sig     string
+			Result  string
+		}
+	}
+}
+
+// TestWycheproof runs every file of keys and schemes that phones and issuers use. "acceptable",
+// a DigestInfo without NULL, is refused.
+func TestWycheproof(t *testing.T) {
+	hashes := map[string]crypto.Hash{"SHA-1": crypto.SHA1, "SHA-256": crypto.SHA256, "SHA-384": crypto.SHA384, "SHA-512": crypto.SHA512}
+	paths, _ := filepath.Glob(filepath.Join("..", "..", "..", "shared", "conformance", "wycheproof", "*.json.gz"))
+	if len(paths) == 0 {
+		t.Skip("no shared conformance material")
+	}
+	for _, path := range paths {
+		name := filepath.Base(path)
+		scheme := ECDSA
+		switch {
+		case bytes.Contains([]byte(name), []byte("p1363")), bytes.Contains([]byte(name), []byte("params")):
+			continue // encodings that no profile offers yet
+		case bytes.HasPrefix([]byte(name), []byte("rsa_pss")):
+			scheme = RSASSA_PSS
+		case bytes.HasPrefix([]byte(name), []byte("rsa_signature")):
+			scheme = RSASSA_PKCS1_V15
+		}
+		t.Run(name, func(t *testing.T) {
+			f, err := os.Open(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			z, err := gzip.NewReader(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var file wycheproof
+			if err := json.NewDecoder(z).Decode(&file); err != nil {
+				t.Fatal(err)
+			}
+			valid, invalid := 0, 0
+			for _, group := range file.TestGroups {
+				spki, err := hex.DecodeString(group.PublicKeyDer)
+				if err != nil {
+					t.Fatal(err)
+				}
+				k, keyErr := parseSPKI(spki)
+				algorithm := Algorithm{Scheme: scheme, Hash: hashes[group.Sha]}
+				if scheme == RSASSA_PSS {
+					algorithm.MGFHash, algorithm.SaltLength = hashes[group.MgfSha], group.SLen
+				}
+				for _, test := range group.Tests {
+					msg, _ := hex.DecodeString(test.Msg)
+					sig, _ := hex.DecodeString(test.Sig)
+					accepted := keyErr == nil && k.Verify(algorithm, msg, sig) == nil
+					// SHA-224 and SHA-512/t are no hashes of any allow-list.
+					unknown := algorithm.Hash == 0 || scheme == RSASSA_PSS && algorithm.MGFHash == 0
+					if want := test.Result == "valid" && !unknown; accepted != want {
+						t.Errorf("%d (%s): accepted=%v, want %s (key: %v, %+v)", test.TcID, test.Comment, accepted, test.Result, keyErr, algorithm)
+					}
+					if accepted {
+						valid++
+					} else {
+						invalid++
+					}
+				}
+			}
+			if valid == 0 || invalid == 0 {
+				t.Errorf("%d accepted, %d refused: the file proves nothing", valid, invalid)
+			}
+		})
+	}
+}
+
+// FuzzRSA compares with crypto/rsa over keys and signatures of any bytes.
+func FuzzRSA(f *testing.F) {
+	digest := sha256.Sum256([]byte("m"))
+	good, _ := rsa.SignPKCS1v15(nil, rsaKey(), crypto.SHA256, digest[:])
+	f.Add(good, true)
+	f.Add(make([]byte, 256), false)
+	f.Add(rsaKey().N.Bytes(), true)
+	k := publicKey(f, &rsaKey().PublicKey)
+	f.Fuzz(func(t *testing.T, sig []byte, pkcs1 bool) {
+		if pkcs1 {
+			theirs := rsa.VerifyPKCS1v15(&rsaKey().PublicKey, crypto.SHA256, digest[:], sig) == nil
+			if ours := k.VerifyDigest(PKCS1SHA256, digest[:], sig) == nil; ours != theirs {
+				t.Errorf("ours %v, crypto/rsa %v", ours, theirs)
+			}
+			return
+		}
+		theirs := rsa.VerifyPSS(&rsaKey().PublicKey, crypto.SHA256, digest[:], sig, &rsa.PSSOptions{SaltLength: 32}) == nil
+		if ours := k.VerifyDigest(PSSSHA256, digest[:], sig) == nil; ours != theirs {
+			t.Errorf("ours %v, crypto/rsa %v", ours, theirs)
+		}
+	})
+}
+
+func BenchmarkVerifyRSA2048(b *testing.B) {
+	digest := sha256.Sum256([]byte("m"))
+	sig, _ := rsa.SignPKCS1v15(nil, rsaKey(), crypto.SHA256, digest[:])
+	k := publicKey(b, &rsaKey().PublicKey)
+	b.Run("ours", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if k.VerifyDigest(PKCS1SHA256, digest[:], sig) != nil {
+				b.Fatal()
+			}
+		}
+	})
+	b.Run("crypto-rsa", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if rsa.VerifyPKCS1v15(&rsaKey().PublicKey, crypto.SHA256, digest[:], sig) != nil {
+				b.Fatal()
+			}
+		}
+	})
+}
