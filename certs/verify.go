@@ -1,0 +1,396 @@
+package certs
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/tashika-jp/tashika/certs/anchors"
+	"github.com/tashika-jp/tashika/certs/chain"
+	"github.com/tashika-jp/tashika/certs/crl"
+	"github.com/tashika-jp/tashika/certs/ocsp"
+	"github.com/tashika-jp/tashika/certs/pkix"
+	"github.com/tashika-jp/tashika/certs/profile"
+	"github.com/tashika-jp/tashika/certs/reason"
+	"github.com/tashika-jp/tashika/certs/signature"
+)
+
+// Verify checks what was presented against what is trusted. It always returns a verdict. It
+// waits for nothing but OCSP, and there no longer than the profile and the context allow.
+func Verify(ctx context.Context, p Presented, t Trust) *Verdict {
+	r := &run{p: p, t: t, c: p.Certificate, v: &Verdict{Profile: t.Profile.Name(), Time: t.Now}}
+	stages := []func(){r.challenge, r.certificate, func() { r.evidence(ctx) }}
+	for _, stage := range stages {
+		if stage(); worst(r.v.Reasons) == reason.Invalid {
+			break
+		}
+	}
+	return r.conclude()
+}
+
+// run is one verification under way.
+type run struct {
+	p   Presented
+	t   Trust
+	c   *pkix.Certificate
+	key *signature.PublicKey
+	v   *Verdict
+}
+
+// check notes a check and its findings, which go into the verdict.
+func (r *run) check(id CheckID, findings ...reason.ID) bool {
+	r.v.Reasons = append(r.v.Reasons, findings...)
+	return r.explain(id, findings...)
+}
+
+// explain notes a check whose findings do not decide by themselves.
+func (r *run) explain(id CheckID, findings ...reason.ID) bool {
+	outcome := Passed
+	switch worst(findings) {
+	case reason.Invalid:
+		outcome = Failed
+	case reason.Indeterminate:
+		outcome = Undecided
+	}
+	r.v.Checks = append(r.v.Checks, Check{ID: id, Outcome: outcome, Reasons: findings})
+	return outcome == Passed
+}
+
+func (r *run) skip(id CheckID) {
+	r.v.Checks = append(r.v.Checks, Check{ID: id, Outcome: Skipped})
+}
+
+// worst is the gravest severity of some findings; 0 if there are none.
+func worst(findings []reason.ID) reason.Severity {
+	var out reason.Severity
+	for _, id := range findings {
+		out = max(out, reason.Get(id).Severity)
+	}
+	return out
+}
+
+// when returns the id if the condition holds, for check's list of findings.
+func when(condition bool, id reason.ID) []reason.ID {
+	if condition {
+		return []reason.ID{id}
+	}
+	return nil
+}
+
+// challenge is the first stage: a challenge that was not consumed by this very request
+// ends everything.
+func (r *run) challenge() {
+	if r.p.Signature != nil && r.t.Profile.Signs == profile.Challenge {
+		r.check(CheckChallenge, r.p.Challenge...)
+	}
+}
+
+// certificate is the stage of all that the certificate itself says, without cryptography.
+func (r *run) certificate() {
+	c, now := r.c, r.t.Now
+	r.check(CheckVersion, when(c.Version != 3, reason.VersionNot3)...)
+	// RFC 5280 section 4.1.2.2: a positive integer of up to 20 octets.
+	serial := c.SerialNumber
+	positive := len(serial) > 0 && serial[0]&0x80 == 0 && !(len(serial) == 1 && serial[0] == 0)
+	r.check(CheckSerialNumber, when(!positive || len(serial) > 20, reason.SerialNumberUnacceptable)...)
+	r.check(CheckCriticalExtensions, when(len(c.UnknownCritical) > 0, reason.UnknownCriticalExtension)...)
+	r.check(CheckBasicConstraints, when(c.IsCA, reason.CACertificate)...)
+	r.issuer()
+	r.kind()
+	r.check(CheckDistributionPoint, when(partition(c) == nil, reason.DistributionPointMismatch)...)
+	// RFC 5280 section 4.1.2.5: valid through notAfter, inclusive. No skew for the end: an expired
+	// certificate is expired.
+	validity := when(now.After(c.NotAfter.Add(time.Second-1)), reason.Expired)
+	validity = append(validity, when(now.Add(r.t.Profile.ClockSkew).Before(c.NotBefore), reason.NotYetValid)...)
+	r.check(CheckValidity, validity...)
+	r.algorithms()
+	if r.t.Profile.HolderAttributes {
+		r.attributes()
+	}
+}
+
+func (r *run) issuer() {
+	issuer, findings := chain.FindIssuer(r.c, r.t.Anchors, r.t.Now)
+	r.v.Issuer = issuer
+	r.check(CheckIssuer, findings...)
+	if issuer == nil {
+		r.skip(CheckIssuerCertificate)
+		return
+	}
+	r.check(CheckIssuerCertificate, chain.CheckIssuer(issuer, r.t.Now)...)
+}
+
+// kind checks what makes the certificate one of its kind, and that the use accepts it.
+func (r *run) kind() {
+	c := r.c
+	if r.v.Issuer == nil { // a policy means something only together with the authority
+		for _, id := range []CheckID{CheckPolicy, CheckKind, CheckKeyUsage, CheckExtendedKeyUsage} {
+			r.skip(id)
+		}
+		return
+	}
+	r.v.Kind = kindOf(c, r.t.Anchors, r.v.Issuer)
+	policy := when(r.v.Kind == 0, reason.PolicyUnknown)
+	policy = append(policy, when(!c.PoliciesCritical, reason.PolicyNotCritical)...)
+	r.check(CheckPolicy, policy...)
+	if r.v.Kind == 0 {
+		r.skip(CheckKind)
+	} else {
+		r.check(CheckKind, when(!slices.Contains(r.t.Profile.Kinds, r.v.Kind), reason.WrongKind)...)
+	}
+	// JPKI certificate profile: exactly digitalSignature, for signatures with
+	// nonRepudiation, critical.
+	usage := pkix.DigitalSignature
+	if r.v.Issuer.CA == anchors.Sign {
+		usage |= pkix.NonRepudiation
+	}
+	r.check(CheckKeyUsage, when(c.KeyUsage != usage || !c.KeyUsageCritical, reason.KeyUsageMismatch)...)
+	// Only user authentication is known to have an extended key usage: clientAuth.
+	wrongEKU := r.v.Issuer.CA == anchors.Auth && len(c.ExtendedKeyUsages) > 0 && !slices.Contains(c.ExtendedKeyUsages, oidClientAuth)
+	r.check(CheckExtendedKeyUsage, when(wrongEKU, reason.ExtendedKeyUsageMismatch)...)
+}
+
+var oidClientAuth = pkix.MustOID("1.3.6.1.5.5.7.3.2")
+
+// kindOf is the kind that issuer and policy make: exactly one policy, and a known one.
+func kindOf(c *pkix.Certificate, set *anchors.Set, issuer *anchors.Anchor) profile.Kind {
+	if issuer == nil || len(c.Policies) != 1 {
+		return 0
+	}
+	return set.Kind(issuer.CA, c.Policies[0])
+}
+
+// Identify tells kind and issuer of a certificate by what it says of itself; nothing is
+// verified. Both are zero where no anchor fits.
+func Identify(c *pkix.Certificate, set *anchors.Set, at time.Time) (profile.Kind, *anchors.Anchor) {
+	issuer, _ := chain.FindIssuer(c, set, at)
+	return kindOf(c, set, issuer), issuer
+}
+
+// Partition is the distribution point's name in the form of RFC 4514; empty if the
+// certificate does not have exactly one directoryName distribution point.
+func Partition(c *pkix.Certificate) string {
+	if name := partition(c); name != nil {
+		return name.String()
+	}
+	return ""
+}
+
+// partition: JPKI certificate profile: one distribution point, its fullName one directoryName,
+// all reasons, no other issuer of the list.
+func partition(c *pkix.Certificate) pkix.Name {
+	if len(c.DistributionPoints) != 1 {
+		return nil
+	}
+	point := c.DistributionPoints[0]
+	if len(point.FullName) != 1 || point.FullName[0].Kind != pkix.DirectoryName || point.HasReasons || point.CRLIssuer != nil {
+		return nil
+	}
+	return pkix.Name(point.FullName[0].Value)
+}
+
+// algorithms checks all algorithms against the allow-lists, before any is used.
+func (r *run) algorithms() {
+	algorithm, err := signature.FromIdentifier(r.c.SignatureAlgorithm)
+	refused := err != nil || !r.t.Profile.IssuerSignatures.Allows(algorithm)
+	r.check(CheckCertificateAlgorithm, when(refused, reason.CryptoConstraintsFailure)...)
+	key, err := signature.NewPublicKey(r.c.PublicKeyAlgorithm, r.c.PublicKey)
+	r.key = key
+	r.check(CheckPublicKey, when(err != nil, reason.PublicKeyUnacceptable)...)
+	if s := r.p.Signature; s != nil {
+		findings := when(!r.t.Profile.HolderSignatures.Allows(s.Algorithm), reason.CryptoConstraintsFailure)
+		findings = append(findings, when(key != nil && !key.Fits(s.Algorithm.Scheme), reason.AlgorithmKeyMismatch)...)
+		r.check(CheckHolderAlgorithm, findings...)
+	}
+}
+
+func (r *run) attributes() {
+	if r.v.Kind != 0 && !r.v.Kind.Signs() { // the kind was refused already
+		r.skip(CheckHolderAttributes)
+		return
+	}
+	attributes, err := ReadHolderAttributes(r.c)
+	if err != nil {
+		r.check(CheckHolderAttributes, reason.HolderAttributesUnreadable)
+		return
+	}
+	r.v.Attributes = attributes
+	marked := len(attributes.CommonName.Substitutes) > 0 || len(attributes.Address.Substitutes) > 0
+	r.check(CheckHolderAttributes, when(marked, reason.SubstituteCharacters)...)
+}
+
+// evidence is the stage of everything that proves: lists, signatures, OCSP. The list at
+// hand is looked at first, because it is cheap; OCSP last, because it is dear and because
+// nobody's forged certificate shall make us ask.
+func (r *run) evidence(ctx context.Context) {
+	method := r.p.Method
+	steps := method.Steps()
+	results := make([]result, len(steps))
+	for i, step := range steps {
+		if step == profile.CRL {
+			results[i] = r.lookUp()
+		}
+	}
+	confirmed := r.check(CheckCertificateSignature, chain.CheckSignature(r.c, r.v.Issuer)...)
+	held := r.p.Signature == nil || r.check(CheckHolderSignature, r.holderSignature()...)
+	settled := false
+	for i, step := range steps {
+		id := CheckRevocationList
+		if step == profile.OCSP {
+			id = CheckOCSP
+		}
+		// A status is nobody's while the issuer is not confirmed; a network is not asked for a
+		// signature that is wrong.
+		if settled || !confirmed || step == profile.OCSP && !held {
+			r.skip(id)
+			continue
+		}
+		if step == profile.OCSP {
+			results[i] = r.ask(ctx)
+		}
+		r.explain(id, results[i].findings...)
+		if r.v.Evidence = results[i].evidence; r.v.Evidence.Status != Unknown {
+			r.v.Evidence.Fallback = i > 0
+			settled = true
+		} else if i > 0 && r.v.Evidence.Method == 0 {
+			r.v.Evidence = results[0].evidence // keep what there is, to tell its age
+		}
+	}
+	r.status(results, settled, confirmed)
+}
+
+// status turns what was found into the verdict's reasons.
+func (r *run) status(results []result, settled, confirmed bool) {
+	switch {
+	case !confirmed:
+		r.skip(CheckRevocationStatusFound)
+	case !settled:
+		var all []reason.ID
+		for _, result := range results {
+			all = append(all, result.findings...)
+		}
+		if len(all) == 0 { // OCSP alone, not asked because the holder's signature is wrong
+			r.skip(CheckRevocationStatusFound)
+			return
+		}
+		r.check(CheckRevocationStatusFound, all...)
+	case r.v.Evidence.Status == Revoked:
+		r.check(CheckRevocationStatusFound, reason.Revoked)
+	case r.v.Evidence.Status == OnHold:
+		r.check(CheckRevocationStatusFound, reason.OnHold)
+	default:
+		r.check(CheckRevocationStatusFound, when(r.v.Evidence.Fallback, reason.RevocationFallbackUsed)...)
+	}
+}
+
+func (r *run) holderSignature() []reason.ID {
+	s := r.p.Signature
+	var err error
+	if s.Message != nil {
+		err = r.key.Verify(s.Algorithm, s.Message, s.Value)
+	} else {
+		err = r.key.VerifyDigest(s.Algorithm, s.Digest, s.Value)
+	}
+	return when(err != nil, reason.SigCryptoFailure)
+}
+
+// result is what one method found: a status, or findings that leave it unknown.
+type result struct {
+	evidence Evidence
+	findings []reason.ID
+}
+
+// maxAge is the profile's bound, tightened by the caller's.
+func (r *run) maxAge(bound time.Duration) time.Duration {
+	if r.p.MaxAge > 0 {
+		return min(bound, r.p.MaxAge)
+	}
+	return bound
+}
+
+// lookUp finds the status in the list for the certificate's distribution point.
+func (r *run) lookUp() result {
+	index, source := r.t.Revocation.List(r.v.Issuer, r.c)
+	if index == nil {
+		// RFC 5280 section 6.3.3: without a list in scope the status is undetermined.
+		return result{findings: []reason.ID{reason.CRLMissing}}
+	}
+	out := result{evidence: Evidence{
+		Method: profile.CRL, ThisUpdate: index.ThisUpdate(), NextUpdate: index.NextUpdate(),
+		CRLNumber: index.Number(), Source: source,
+	}}
+	// RFC 5280 section 6.3.3 (b)(2): asked here again, although the look-up was for this scope,
+	// because a list of another partition would say "good" of everybody.
+	if !index.Covers(r.c) {
+		out.findings = append(out.findings, reason.CRLScopeMismatch)
+	}
+	age := r.maxAge(r.t.Profile.Revocation.CRLMaxAge)
+	out.findings = append(out.findings, index.CheckTimes(r.t.Now, r.t.Profile.ClockSkew, age)...)
+	if len(out.findings) > 0 {
+		return out
+	}
+	out.evidence.Status = Good
+	if entry, revoked := index.Lookup(r.c.SerialNumber); revoked {
+		out.evidence.revoke(entry.Reason, entry.RevocationTime)
+	}
+	return out
+}
+
+// ask finds the status by OCSP.
+func (r *run) ask(ctx context.Context) result {
+	rules := r.t.Profile.Revocation
+	answer, source, findings := r.t.Revocation.Ask(ctx, r.v.Issuer, r.c, ocsp.Options{
+		At: r.t.Now, Skew: r.t.Profile.ClockSkew, MaxAge: r.maxAge(rules.OCSPMaxAge),
+		RequireNonce: rules.OCSPNonceRequired, Allow: signature.AllowList(r.t.Profile.IssuerSignatures),
+	}, rules.OCSPTimeout)
+	if answer == nil || len(findings) > 0 {
+		if len(findings) == 0 {
+			findings = []reason.ID{reason.OCSPUnavailable}
+		}
+		return result{findings: findings}
+	}
+	out := result{evidence: Evidence{
+		Method: profile.OCSP, ThisUpdate: answer.ThisUpdate, NextUpdate: answer.NextUpdate, Source: source,
+	}}
+	switch answer.Status {
+	case ocsp.Good:
+		out.evidence.Status = Good
+	case ocsp.Revoked:
+		out.evidence.revoke(answer.Reason, answer.RevocationTime)
+	default:
+		out.findings = []reason.ID{reason.OCSPStatusUnknown}
+	}
+	return out
+}
+
+// revoke: hold is a state of its own, because it can be released.
+func (e *Evidence) revoke(why crl.Reason, when time.Time) {
+	e.Status, e.Reason, e.RevocationTime = Revoked, why, when
+	if why == crl.CertificateHold {
+		e.Status = OnHold
+	}
+}
+
+// conclude makes the verdict of what was found. Valid needs the status Good: whatever
+// else went through, unknown is never good.
+func (r *run) conclude() *Verdict {
+	v := r.v
+	slices.Sort(v.Reasons)
+	v.Reasons = slices.Compact(v.Reasons)
+	slices.SortStableFunc(v.Reasons, func(a, b reason.ID) int {
+		return int(reason.Get(b).Severity) - int(reason.Get(a).Severity)
+	})
+	switch severity := worst(v.Reasons); {
+	case severity == reason.Invalid:
+		v.Conclusion = Invalid
+	case severity == reason.Indeterminate || v.Evidence.Status != Good:
+		v.Conclusion = Indeterminate
+	default:
+		v.Conclusion = Valid
+	}
+	if v.Conclusion != Valid {
+		v.Attributes = nil
+	}
+	v.Guidance = guide(v)
+	return v
+}
