@@ -388,8 +388,9 @@ func (r *run) conclude() *Verdict {
 	default:
 		v.Conclusion = Valid
 	}
-	if v.Conclusion != Valid {
+	if v.Conclusion != Valid { // nor a warning about what is not handed out
 		v.Attributes = nil
+		v.Reasons = slices.DeleteFunc(v.Reasons, func(id reason.ID) bool { return id == reason.SubstituteCharacters })
 	}
 	v.Guidance = guide(v)
 	return v

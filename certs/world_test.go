@@ -26,7 +26,7 @@ import (
 // network, no cache.
 type world struct {
 	*sandbox.World
-	t       *testing.T
+	t       testing.TB
 	mu      sync.Mutex
 	now     time.Time
 	set     *anchors.Set
@@ -35,7 +35,7 @@ type world struct {
 	lists   map[string]bool // paths that are served as missing
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{t: t, now: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC), lists: map[string]bool{}}
 	var err error

@@ -1,0 +1,164 @@
+package crl
+
+import (
+	"bytes"
+	"math/big"
+	"slices"
+	"time"
+
+	"github.com/tashika-jp/tashika/certs/pkix"
+	"github.com/tashika-jp/tashika/certs/reason"
+	"github.com/tashika-jp/tashika/certs/signature"
+)
+
+// Index answers from a list that was found to be its issuer's and complete for its scope.
+// There is no way to one but NewIndex. It is immutable and safe for concurrent use.
+type Index struct {
+	issuer      pkix.Name
+	issuerKeyID []byte
+	thisUpdate  time.Time
+	nextUpdate  time.Time
+	number      []byte
+	idp         *IssuingDistributionPoint
+	names       []pkix.GeneralName // of idp, whole; nil if it has none
+	scope       pkix.Name
+	serials     serials
+}
+
+// NewIndex authenticates a list and makes it fit for look-ups. The list is as Parse returned
+// it, the issuer is trusted, and the key is the issuer's. All findings are returned, and an
+// index only if there are none. Time is not asked here, but in CheckTimes at every use.
+func NewIndex(l *List, issuer *pkix.Certificate, key *signature.PublicKey, allow signature.AllowList) (*Index, []reason.ID) {
+	var found findings
+	l.checkComplete(&found)
+	names := l.checkScope(&found)
+	l.checkIssuer(&found, issuer)
+	l.checkSignature(&found, key, allow) // last, because it is dear; once, because nobody asks again
+	if len(found) > 0 {
+		return nil, found
+	}
+	return &Index{
+		issuer: l.Issuer, issuerKeyID: issuer.SubjectKeyID, thisUpdate: l.ThisUpdate, nextUpdate: l.NextUpdate,
+		number: l.Number, idp: l.IDP, names: names, scope: scopeOf(names), serials: newSerials(l),
+	}, nil
+}
+
+// findings are reason ids, each once.
+type findings []reason.ID
+
+func (f *findings) add(condition bool, id reason.ID) {
+	if condition && !slices.Contains(*f, id) {
+		*f = append(*f, id)
+	}
+}
+
+// checkComplete: the list is well made, and tells all there is.
+func (l *List) checkComplete(found *findings) {
+	// RFC 5280 section 5.2: a list with an unknown critical extension MUST NOT be used; section 5.3: nor one
+	// with such an entry, whatever certificate is asked for (TestTrapCriticalExtensions).
+	found.add(l.UnknownCritical || l.UnknownCriticalEntry, reason.CRLUnknownCriticalExtension)
+	// RFC 5280 section 5.2.4: a delta says only what has changed.
+	found.add(l.DeltaBase != nil, reason.CRLIsDelta)
+	// RFC 5280 section 5.3.1: removeFromCRL only in deltas.
+	found.add(l.RemoveFromCRL && l.DeltaBase == nil, reason.CRLFormatFailure)
+	// RFC 5280 section 5.3.3: certificateIssuer: this entry and those after it are about certificates
+	// of another issuer.
+	found.add(l.CertificateIssuer, reason.CRLIsIndirect)
+	// RFC 5280 section 5.2.3: issuers MUST include the number.
+	found.add(l.Number == nil, reason.CRLNumberMissing)
+	// RFC 5280 section 5.1.2.5: issuers MUST include nextUpdate: without it a list is fresh for ever
+	// (TestTrapNextUpdateIgnored).
+	found.add(l.NextUpdate.IsZero(), reason.CRLNextUpdateMissing)
+	found.add(!l.NextUpdate.IsZero() && !l.NextUpdate.After(l.ThisUpdate), reason.CRLFormatFailure)
+}
+
+// checkScope returns the names of the issuing distribution point.
+func (l *List) checkScope(found *findings) []pkix.GeneralName {
+	p := l.IDP
+	if p == nil {
+		return nil
+	}
+	// RFC 5280 section 5.2.5: a critical extension.
+	found.add(!l.IDPCritical || p.contradictory(), reason.CRLFormatFailure)
+	found.add(p.Indirect, reason.CRLIsIndirect)
+	// RFC 5280 section 6.3.3 (d), (e): what is revoked for another reason is not on it.
+	found.add(p.HasReasons, reason.CRLReasonsPartial)
+	names, ok := pointNames(l.Issuer, p.FullName, p.RelativeName)
+	found.add(!ok, reason.CRLFormatFailure)
+	return names
+}
+
+// checkIssuer: the list says that it is the issuer's, and the issuer may make lists.
+func (l *List) checkIssuer(found *findings, issuer *pkix.Certificate) {
+	// RFC 5280 section 6.3.3 (b)(1), names compared by section 7.1; section 5.1.2.3: not empty.
+	found.add(l.Issuer.Empty() || !l.Issuer.Equal(issuer.Subject), reason.CRLIssuerMismatch)
+	// RFC 5280 section 5.2.1: the key that signed. JPKI's generations share one name
+	// (TestTrapKeyGenerationsShareOneName).
+	bothSay := len(l.AuthorityKeyID) > 0 && len(issuer.SubjectKeyID) > 0
+	found.add(bothSay && !bytes.Equal(l.AuthorityKeyID, issuer.SubjectKeyID), reason.CRLIssuerMismatch)
+	// RFC 5280 section 6.3.3 (f): if a key usage extension is present, cRLSign is set.
+	found.add(issuer.HasKeyUsage && issuer.KeyUsage&pkix.CRLSign == 0, reason.CRLSignerNotAllowed)
+}
+
+func (l *List) checkSignature(found *findings, key *signature.PublicKey, allow signature.AllowList) {
+	algorithm, err := signature.FromIdentifier(l.SignatureAlgorithm)
+	if err != nil || !allow.Allows(algorithm) || key == nil || !key.Fits(algorithm.Scheme) {
+		found.add(true, reason.CRLAlgorithmRefused)
+		return
+	}
+	// RFC 5280 section 6.3.3 (g) (TestTrapSignatureNeverChecked).
+	found.add(key.Verify(algorithm, l.RawTBS, l.Signature) != nil, reason.CRLSignatureInvalid)
+}
+
+// ThisUpdate is the time that the list tells of.
+func (x *Index) ThisUpdate() time.Time { return x.thisUpdate }
+
+// NextUpdate is the time by which the next list is out; there always is one.
+func (x *Index) NextUpdate() time.Time { return x.nextUpdate }
+
+// Number is the list's number in decimal.
+func (x *Index) Number() string { return new(big.Int).SetBytes(x.number).String() }
+
+// Entries is how many certificates the list says are revoked; one that is on it twice is one.
+func (x *Index) Entries() int { return len(x.serials.order) }
+
+// Issuer is the name of the list's issuer, as the list has it.
+func (x *Index) Issuer() pkix.Name { return x.issuer }
+
+// IssuerKeyID is the subject key identifier of the issuer's certificate; nil if it has none.
+func (x *Index) IssuerKeyID() []byte { return x.issuerKeyID }
+
+// Scope is the first directoryName of the issuing distribution point; nil if it names no
+// point, and the empty name, which equals no certificate's, if it names one by
+// other means. Two lists of one issuer that differ in it are not replacements of each other.
+func (x *Index) Scope() pkix.Name { return x.scope }
+
+// Lookup finds a serial number, the content octets of its INTEGER exactly as pkix reads them
+// (not big.Int.Bytes, which lacks the sign). False means that the certificate is not on the list:
+// good if Covers and CheckTimes have nothing against it, and only then.
+func (x *Index) Lookup(serial []byte) (Entry, bool) { return x.serials.lookup(serial) }
+
+// CheckTimes checks that the list may be relied on at a time. The skew of clocks is
+// conceded to thisUpdate and nextUpdate; maxAge bounds the age of thisUpdate exactly, 0 being no bound.
+func (x *Index) CheckTimes(at time.Time, skew, maxAge time.Duration) []reason.ID {
+	var found findings
+	// RFC 5280 section 5.1.2.4: thisUpdate is when the list was issued.
+	found.add(x.thisUpdate.After(at.Add(skew)), reason.CRLNotYetValid)
+	// RFC 5280 section 6.3.3 (a): past nextUpdate a list is to be replaced (TestTrapNextUpdateIgnored).
+	found.add(at.After(x.nextUpdate.Add(skew)), reason.CRLStale)
+	found.add(maxAge != 0 && at.Sub(x.thisUpdate) > maxAge, reason.CRLTooOld)
+	return found
+}
+
+// Older says in what a list goes back against the last one of the same issuer, key and
+// scope (nil: there was none). An equal number or time is none.
+func Older(next, last *Index) []reason.ID {
+	if last == nil {
+		return nil
+	}
+	var found findings
+	// RFC 5280 section 5.2.3: numbers increase monotonically for a scope and issuer.
+	found.add(compareOctets(next.number, last.number) < 0, reason.CRLNumberLower)
+	found.add(next.thisUpdate.Before(last.thisUpdate), reason.CRLOlder)
+	return found
+}

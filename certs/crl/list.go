@@ -1,0 +1,228 @@
+package crl
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/tashika-jp/tashika/certs/pkix"
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
+)
+
+// List is the view of a list (RFC 5280 section 5.1). It aliases Raw. It is what the list
+// says, whoever wrote it: only NewIndex knows whether to believe it.
+type List struct {
+	Raw    []byte // whole CertificateList
+	RawTBS []byte // what the issuer signed
+
+	Version            int // 1 or 2
+	SignatureAlgorithm pkix.AlgorithmIdentifier
+	Issuer             pkix.Name
+	ThisUpdate         time.Time
+	NextUpdate         time.Time // zero if absent
+	RawEntries         []byte    // content of revokedCertificates; nil if absent
+	EntryCount         int       // entries in it
+
+	Number         []byte // cRLNumber, content octets of the INTEGER; nil if absent
+	DeltaBase      []byte // BaseCRLNumber of a delta, likewise
+	AuthorityKeyID []byte // nil if absent
+	IDP            *IssuingDistributionPoint
+	IDPCritical    bool
+
+	// UnknownCritical: a critical extension of the list that is not read here.
+	UnknownCritical bool
+	// UnknownCriticalEntry: the same in an entry.
+	UnknownCriticalEntry bool
+	// CertificateIssuer: an entry names another issuer, as only indirect lists do.
+	CertificateIssuer bool
+	// RemoveFromCRL: an entry has this reason, as only deltas do.
+	RemoveFromCRL bool
+
+	Signature []byte // over RawTBS
+}
+
+// maxNumberSize bounds cRLNumber, in octets. RFC 5280 section 5.2.3 wants up to 20 read.
+const maxNumberSize = 256
+
+var (
+	oidCRLNumber      = pkix.MustOID("2.5.29.20")
+	oidDeltaIndicator = pkix.MustOID("2.5.29.27")
+	oidIDP            = pkix.MustOID("2.5.29.28")
+	oidAuthorityKeyID = pkix.MustOID("2.5.29.35")
+)
+
+// Parse reads one list, every entry of it, and nothing after it.
+func Parse(der []byte) (*List, error) {
+	l := &List{Raw: der}
+	if err := l.parse(); err != nil {
+		return nil, fmt.Errorf("crl: %w", err)
+	}
+	return l, nil
+}
+
+func (l *List) parse() error {
+	input := cryptobyte.String(l.Raw)
+	var outer, tbs cryptobyte.String
+	if !input.ReadASN1(&outer, asn1.SEQUENCE) || !input.Empty() {
+		return errors.New("not exactly one SEQUENCE")
+	}
+	if !outer.ReadASN1Element(&tbs, asn1.SEQUENCE) {
+		return errors.New("no tbsCertList")
+	}
+	l.RawTBS = tbs
+	outerAlgorithm, err := pkix.ReadAlgorithmIdentifier(&outer)
+	if err != nil {
+		return err
+	}
+	var ok bool
+	if l.Signature, ok = pkix.ReadSignature(&outer); !ok || !outer.Empty() {
+		return errors.New("malformed signatureValue")
+	}
+	tbs.ReadASN1(&tbs, asn1.SEQUENCE)
+	if err := l.parseTBS(tbs); err != nil {
+		return err
+	}
+	// RFC 5280 section 5.1.1.2: signatureAlgorithm MUST be the same as signature.
+	if !l.SignatureAlgorithm.Equal(outerAlgorithm) {
+		return errors.New("inner and outer signature algorithm differ")
+	}
+	return nil
+}
+
+func (l *List) parseTBS(tbs cryptobyte.String) error {
+	l.Version = 1
+	if tbs.PeekASN1Tag(asn1.INTEGER) {
+		// RFC 5280 section 5.1.2.1: when present, version MUST be v2, the integer 1.
+		version, ok := pkix.ReadInteger(&tbs)
+		if !ok || len(version) != 1 || version[0] != 1 {
+			return errors.New("version is not v2")
+		}
+		l.Version = 2
+	}
+	var err error
+	if l.SignatureAlgorithm, err = pkix.ReadAlgorithmIdentifier(&tbs); err != nil {
+		return err
+	}
+	if l.Issuer, err = pkix.ReadName(&tbs); err != nil {
+		return fmt.Errorf("issuer: %w", err)
+	}
+	var ok bool
+	if l.ThisUpdate, ok = pkix.ReadTime(&tbs); !ok {
+		return errors.New("malformed thisUpdate")
+	}
+	if tbs.PeekASN1Tag(asn1.UTCTime) || tbs.PeekASN1Tag(asn1.GeneralizedTime) {
+		if l.NextUpdate, ok = pkix.ReadTime(&tbs); !ok {
+			return errors.New("malformed nextUpdate")
+		}
+	}
+	if tbs.PeekASN1Tag(asn1.SEQUENCE) {
+		// RFC 5280 section 5.1.2.6 wants it absent when nothing is revoked. An empty one says the
+		// same, and many issue it.
+		var entries cryptobyte.String
+		if !tbs.ReadASN1(&entries, asn1.SEQUENCE) {
+			return errors.New("malformed revokedCertificates")
+		}
+		if err := l.parseEntries(entries); err != nil {
+			return err
+		}
+	}
+	if tbs.Empty() {
+		return nil
+	}
+	var extensions cryptobyte.String
+	// RFC 5280 section 5.1: crlExtensions, if present, version MUST be v2.
+	if l.Version != 2 || !tbs.ReadASN1(&extensions, asn1.Tag(0).ContextSpecific().Constructed()) || !tbs.Empty() {
+		return errors.New("malformed end of tbsCertList")
+	}
+	return pkix.WalkExtensions(extensions, l.parseExtension)
+}
+
+func (l *List) parseEntries(s cryptobyte.String) error {
+	l.RawEntries = s
+	for !s.Empty() {
+		e, ok := readEntry(&s, l.Version)
+		if !ok {
+			return fmt.Errorf("malformed entry %d", l.EntryCount)
+		}
+		l.EntryCount++
+		l.UnknownCriticalEntry = l.UnknownCriticalEntry || e.unknownCritical
+		l.CertificateIssuer = l.CertificateIssuer || e.certificateIssuer
+		l.RemoveFromCRL = l.RemoveFromCRL || e.reason == RemoveFromCRL
+	}
+	return nil
+}
+
+// Entries goes through the entries in the list's order, with the serial numbers as content
+// octets of the INTEGER. Nothing of it is authenticated.
+func (l *List) Entries() iter.Seq2[[]byte, Entry] {
+	return func(yield func([]byte, Entry) bool) {
+		for s := cryptobyte.String(l.RawEntries); !s.Empty(); {
+			e, ok := readEntry(&s, l.Version)
+			if !ok || !yield(e.serial, Entry{e.revoked, e.reason}) {
+				return
+			}
+		}
+	}
+}
+
+func (l *List) parseExtension(e pkix.Extension) error {
+	s := cryptobyte.String(e.Value)
+	var err error
+	switch e.ID {
+	case oidCRLNumber:
+		l.Number, err = readNumber(&s)
+	case oidDeltaIndicator:
+		l.DeltaBase, err = readNumber(&s)
+	case oidAuthorityKeyID:
+		l.AuthorityKeyID, err = readAuthorityKeyID(&s)
+	case oidIDP:
+		l.IDPCritical = e.Critical
+		l.IDP, err = readIDP(&s)
+	default:
+		// RFC 5280 section 5.2: a list with a critical extension that cannot be processed MUST NOT be
+		// used. That includes those of RFC 5280 which nothing here rests on (issuerAltName,
+		// freshestCRL, authorityInfoAccess): they are not critical.
+		l.UnknownCritical = l.UnknownCritical || e.Critical
+		return nil
+	}
+	if err == nil && !s.Empty() {
+		err = errors.New("malformed")
+	}
+	return err
+}
+
+// readNumber reads CRLNumber ::= INTEGER (0..MAX).
+func readNumber(s *cryptobyte.String) ([]byte, error) {
+	n, ok := pkix.ReadInteger(s)
+	if !ok || n[0]&0x80 != 0 || len(n) > maxNumberSize {
+		return nil, errors.New("malformed number")
+	}
+	return n, nil
+}
+
+// readAuthorityKeyID returns the keyIdentifier, which RFC 5280 section 5.2.1 demands of lists;
+// issuer and serial number are read past.
+func readAuthorityKeyID(s *cryptobyte.String) ([]byte, error) {
+	var inner, id, serial cryptobyte.String
+	var hasID, hasSerial bool
+	if !s.ReadASN1(&inner, asn1.SEQUENCE) || !inner.ReadOptionalASN1(&id, &hasID, asn1.Tag(0).ContextSpecific()) {
+		return nil, errors.New("malformed")
+	}
+	issuer := asn1.Tag(1).ContextSpecific().Constructed()
+	hasIssuer := inner.PeekASN1Tag(issuer)
+	if hasIssuer {
+		if _, err := pkix.ReadGeneralNames(&inner, issuer); err != nil {
+			return nil, err
+		}
+	}
+	if !inner.ReadOptionalASN1(&serial, &hasSerial, asn1.Tag(2).ContextSpecific()) || !inner.Empty() {
+		return nil, errors.New("malformed")
+	}
+	// RFC 5280 appendix A.2: authorityCertIssuer and authorityCertSerialNumber both or neither.
+	if hasIssuer != hasSerial || hasSerial && len(serial) == 0 || hasID && len(id) == 0 {
+		return nil, errors.New("malformed")
+	}
+	return id, nil
+}

@@ -1,0 +1,289 @@
+package crl
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	mrand "math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+)
+
+// randomSerial is random octets of an INTEGER that is not negative, of a length.
+func randomSerial(n int) []byte {
+	b := make([]byte, n)
+	rand.Read(b)
+	b[0] = b[0]&0x7f | 1
+	return b
+}
+
+// listOf is a list of entries, not signed: what newSerials needs.
+func listOf(t testing.TB, entries []byte) *List {
+	t.Helper()
+	s := theCA().conforming(nil)
+	s.entries = entries
+	l, err := Parse(seq(s.tbs(), s.algorithm, wrap(3, []byte{0, 1})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// entriesOf are entries for serial numbers, made fast; revoked at now minus their place in minutes.
+func entriesOf(serials [][]byte) []byte {
+	var body []byte
+	for i, serial := range serials {
+		body = append(body, revoke(serial, revokedAt(i), because(Reason(i%6)))...)
+	}
+	return seq(body)
+}
+
+func revokedAt(i int) time.Time { return now.Add(-time.Duration(i) * time.Minute).Truncate(time.Second) }
+
+// TestIndexAgainstMap looks up millions of serial numbers, of every shape that could be
+// mistaken for another's, in the index and in a plain map.
+func TestIndexAgainstMap(t *testing.T) {
+	r := mrand.New(mrand.NewPCG(1, 2))
+	dense := func(n int) (out [][]byte) {
+		for i := range n {
+			out = append(out, binary.BigEndian.AppendUint32(nil, uint32(0x01000000+2*i)))
+		}
+		return out
+	}
+	random := func(n, length int) (out [][]byte) {
+		for range n {
+			out = append(out, randomSerial(length))
+		}
+		return out
+	}
+	shared := func(n int) (out [][]byte) { // one prefix longer than a sort key
+		for i := range n {
+			out = append(out, binary.BigEndian.AppendUint32([]byte("the same beginning"), uint32(i*3)))
+		}
+		return out
+	}
+	var odd [][]byte // every length, zero, negative, prefixes of each other
+	for length := 1; length <= 300; length++ {
+		odd = append(odd, append([]byte{0x01}, bytes.Repeat([]byte{0}, length-1)...), append([]byte{0x7f}, bytes.Repeat([]byte{0xff}, length-1)...),
+			append([]byte{0x80}, bytes.Repeat([]byte{0}, length-1)...))
+	}
+	odd = append(odd, []byte{0}, []byte{0, 0x80}, []byte{0, 0xff}, []byte{0xff}, []byte{0xff, 0x7f})
+	lookups := 0
+	for _, c := range []struct {
+		name    string
+		serials [][]byte
+	}{
+		{"none", nil}, {"one", random(1, 20)}, {"63", dense(63)}, {"64", dense(64)}, {"65", dense(65)}, {"128", dense(128)},
+		{"dense", dense(60000)}, {"random 8", random(30000, 8)}, {"random 16", random(30000, 16)}, {"random 20", random(30000, 20)},
+		{"one octet", random(200, 1)}, {"two octets", random(20000, 2)}, {"same beginning", shared(30000)}, {"odd", odd},
+		{"mixed", append(append(append(dense(5000), random(5000, 20)...), shared(5000)...), odd...)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for _, shuffled := range []bool{false, true} {
+				serials := append([][]byte(nil), c.serials...)
+				if shuffled {
+					r.Shuffle(len(serials), func(i, j int) { serials[i], serials[j] = serials[j], serials[i] })
+				}
+				x := newSerials(listOf(t, entriesOf(serials)))
+				naive := map[string]Entry{}
+				for i, serial := range serials { // the earliest of the same: times fall with i, so the last
+					naive[string(serial)] = Entry{revokedAt(i), Reason(i % 6)}
+				}
+				if len(x.order) != len(naive) {
+					t.Fatalf("%d serial numbers, want %d", len(x.order), len(naive))
+				}
+				look := func(serial []byte) {
+					lookups++
+					got, ok := x.lookup(serial)
+					want, wanted := naive[string(serial)]
+					if ok != wanted || ok && (got.Reason != want.Reason || !got.RevocationTime.Equal(want.RevocationTime)) {
+						t.Fatalf("%x: %v %v, want %v %v", serial, got, ok, want, wanted)
+					}
+				}
+				look(nil)
+				for _, serial := range serials {
+					look(serial)
+					for _, near := range neighbours(serial) {
+						look(near)
+					}
+				}
+				for range 20000 {
+					look(randomSerial(1 + r.IntN(22)))
+				}
+			}
+		})
+	}
+	t.Logf("%d look-ups", lookups)
+	if lookups < 2_000_000 {
+		t.Error("fewer than two million look-ups")
+	}
+}
+
+// neighbours are numbers that a careless comparison takes for the same.
+func neighbours(serial []byte) [][]byte {
+	last := len(serial) - 1
+	plus, minus, high := bytes.Clone(serial), bytes.Clone(serial), bytes.Clone(serial)
+	plus[last]++
+	minus[last]--
+	high[0] ^= 0x80
+	return [][]byte{plus, minus, high, serial[:last], serial[1:], append([]byte{0}, serial...), append(bytes.Clone(serial), 0)}
+}
+
+// TestDuplicateSerials: a serial number that is listed twice is what the graver entry says,
+// in whatever order they stand.
+func TestDuplicateSerials(t *testing.T) {
+	a := theCA()
+	early, late := now.Add(-48*time.Hour), now.Add(-24*time.Hour)
+	at := func(when time.Time, why Reason) []byte { return revoke([]byte{9}, when, because(why)) }
+	other := [][]byte{revoke([]byte{7}, now), revoke([]byte{8}, now), revoke([]byte{10}, now)}
+	for name, c := range map[string]struct {
+		entries [][]byte
+		want    Entry
+	}{
+		"hold then revocation":       {[][]byte{at(early, CertificateHold), at(late, KeyCompromise)}, Entry{late, KeyCompromise}},
+		"revocation then hold":       {[][]byte{at(early, KeyCompromise), at(late, CertificateHold)}, Entry{early, KeyCompromise}},
+		"two revocations":            {[][]byte{at(late, Superseded), at(early, KeyCompromise)}, Entry{early, KeyCompromise}},
+		"two holds":                  {[][]byte{at(late, CertificateHold), at(early, CertificateHold)}, Entry{early, CertificateHold}},
+		"hold, revocation, hold":     {[][]byte{at(early, CertificateHold), at(late, Unspecified), at(early, CertificateHold)}, Entry{late, Unspecified}},
+		"revocations around a hold":  {[][]byte{at(late, Superseded), at(early, CertificateHold), at(now, KeyCompromise)}, Entry{late, Superseded}},
+		"the same at the same time":  {[][]byte{at(late, Superseded), at(late, KeyCompromise)}, Entry{late, Superseded}},
+		"far apart in the list":      {append(append([][]byte{at(late, CertificateHold)}, other...), at(now, AACompromise)), Entry{now, AACompromise}},
+		"far apart, the other order": {append(append([][]byte{at(now, AACompromise)}, other...), at(late, CertificateHold)), Entry{now, AACompromise}},
+	} {
+		x := a.index(t, a.conforming(tsukuba, c.entries...))
+		if got, ok := x.Lookup([]byte{9}); !ok || got != c.want {
+			t.Errorf("%s: %v %v, want %v", name, got, ok, c.want)
+		}
+	}
+}
+
+// TestTwoGibibytes: offsets beyond 2^31. The list is one entry with a serial number of 2 GiB, which
+// nobody touches, and some more behind it.
+func TestTwoGibibytes(t *testing.T) {
+	if testing.Short() || ^uint(0)>>32 == 0 {
+		t.Skip("needs 2 GiB of address space")
+	}
+	const huge = 1<<31 + 5
+	behind := append(revoke([]byte{0x11, 0x22}, now), revoke([]byte{5}, now, because(Superseded))...)
+	// tag and four octets of length
+	long := func(tag byte, n int) []byte {
+		return append([]byte{tag, 0x84}, binary.BigEndian.AppendUint32(nil, uint32(n))...)
+	}
+	time := utc(now)
+	s := theCA().conforming(nil)
+	before := bytes.Join([][]byte{s.version, s.algorithm, s.issuer, s.this, s.next}, nil)
+	trailer := append(bytes.Clone(s.algorithm), wrap(3, []byte{0, 1})...)
+	entry := 6 + huge + len(time)
+	entries := 6 + entry + len(behind)
+	tbs := len(before) + 6 + entries
+	der := make([]byte, 6+6+tbs+len(trailer)) // zero pages: only what is written is there
+	at := 0
+	put := func(parts ...[]byte) {
+		for _, part := range parts {
+			at += copy(der[at:], part)
+		}
+	}
+	put(long(0x30, 6+tbs+len(trailer)), long(0x30, tbs), before, long(0x30, entries), long(0x30, entry), long(2, huge), []byte{1})
+	at += huge - 1
+	put(time, behind, trailer)
+	if at != len(der) {
+		t.Fatal("wrong arithmetic in the test", at, len(der))
+	}
+	l, err := Parse(der)
+	if err != nil || l.EntryCount != 3 {
+		t.Fatal(err)
+	}
+	x := newSerials(l)
+	if e, ok := x.lookup([]byte{5}); !ok || e.Reason != Superseded || x.order[0] <= 1<<31 {
+		t.Errorf("%v %v, offsets %v", e, ok, x.order)
+	}
+	if _, ok := x.lookup([]byte{0x11, 0x22}); !ok {
+		t.Error("entry beyond 2^31 is not found")
+	}
+	if _, ok := x.lookup([]byte{0x11}); ok {
+		t.Error("found what is not there")
+	}
+}
+
+// TestNoAllocationPerEntry: the number of allocations does not depend on the number of entries,
+// and the index takes 4 octets and an eighth for each.
+func TestNoAllocationPerEntry(t *testing.T) {
+	measure := func(n int) (parse, index, lookup float64) {
+		serials := make([][]byte, n)
+		for i := range serials {
+			serials[i] = binary.BigEndian.AppendUint32(nil, uint32(1<<24+i*3))
+		}
+		l := listOf(t, entriesOf(serials))
+		x := newSerials(l)
+		if size := 4*cap(x.order) + 8*cap(x.marks); n > 100 && float64(size)/float64(n) > 4.3 {
+			t.Errorf("index takes %d octets for %d entries", size, n)
+		}
+		return testing.AllocsPerRun(3, func() { Parse(l.Raw) }), testing.AllocsPerRun(3, func() { newSerials(l) }),
+			testing.AllocsPerRun(100, func() { x.lookup(serials[n/2]) })
+	}
+	parse1, index1, _ := measure(10)
+	parse2, index2, lookup := measure(20000)
+	if parse1 != parse2 || index1 != index2 || lookup != 0 {
+		t.Errorf("allocations: parse %v and %v, index %v and %v, look-up %v", parse1, parse2, index1, index2, lookup)
+	}
+}
+
+func TestConcurrentLookups(t *testing.T) {
+	a := theCA()
+	var entries [][]byte
+	for i := range 2000 {
+		entries = append(entries, revoke([]byte{1, byte(i >> 8), byte(i)}, now))
+	}
+	x := a.index(t, a.conforming(tsukuba, entries...))
+	c := a.issue(points(fullName(directory(tsukuba))), nil)
+	var wg sync.WaitGroup
+	for g := range 4 {
+		wg.Go(func() {
+			for i := g; i < 2000; i++ {
+				if _, ok := x.Lookup([]byte{1, byte(i >> 8), byte(i)}); !ok || !x.Covers(c) || len(x.CheckTimes(now, 0, 0)) > 0 {
+					t.Errorf("entry %d", i)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func BenchmarkCRL(b *testing.B) {
+	const n = 1_000_000
+	for _, kind := range []string{"dense", "random"} {
+		var body []byte
+		serials := make([][]byte, n)
+		for i := range serials {
+			if serials[i] = binary.BigEndian.AppendUint32(nil, uint32(0x01000000+i*5)); kind == "random" {
+				serials[i] = randomSerial(16)
+			}
+			body = append(append(append(body, 0x30, byte(len(serials[i])+31), 2, byte(len(serials[i]))), serials[i]...), utc(now)...)
+			body = append(body, "\x30\x0c\x30\x0a\x06\x03\x55\x1d\x15\x04\x03\x0a\x01\x03"...)
+		}
+		l := listOf(b, seq(body))
+		x := newSerials(l)
+		b.Run(fmt.Sprintf("Parse/%s", kind), func(b *testing.B) {
+			b.SetBytes(int64(len(l.Raw)))
+			b.ReportAllocs()
+			for b.Loop() {
+				Parse(l.Raw)
+			}
+		})
+		b.Run(fmt.Sprintf("Index/%s", kind), func(b *testing.B) {
+			for b.Loop() {
+				newSerials(l)
+			}
+		})
+		b.Run(fmt.Sprintf("Lookup/%s", kind), func(b *testing.B) {
+			b.ReportAllocs()
+			i := 0
+			for b.Loop() {
+				i = (i + 7919) % n
+				x.lookup(serials[i])
+			}
+		})
+	}
+}

@@ -1,0 +1,188 @@
+package ocsp
+
+import (
+	"bytes"
+	"crypto"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/tashika-jp/tashika/certs/crl"
+	"github.com/tashika-jp/tashika/certs/pkix"
+	"github.com/tashika-jp/tashika/certs/reason"
+	"github.com/tashika-jp/tashika/certs/signature"
+)
+
+// Status of a certificate. The zero value is Unknown.
+type Status uint8
+
+// The statuses (RFC 6960 section 2.2). A certificate on hold is Revoked with the reason
+// crl.CertificateHold.
+const (
+	Unknown Status = iota
+	Good
+	Revoked
+)
+
+// String is the name of RFC 6960.
+func (s Status) String() string {
+	switch s {
+	case Good:
+		return "good"
+	case Revoked:
+		return "revoked"
+	}
+	return "unknown"
+}
+
+// Options are what Check goes by.
+type Options struct {
+	// At is the time to judge for.
+	At time.Time
+	// Skew of clocks that is conceded to all times but the age.
+	Skew time.Duration
+	// MaxAge bounds the age of thisUpdate exactly. 0 is no bound beyond nextUpdate, and
+	// refuses an answer without nextUpdate.
+	MaxAge time.Duration
+	// RequireNonce refuses an answer without the request's nonce.
+	RequireNonce bool
+	// Allow are the algorithms accepted for the signatures of responses and of delegates'
+	// certificates.
+	Allow signature.AllowList
+	// MaxDelegateCertificates bounds the certificates in a response; 0 means 4.
+	MaxDelegateCertificates int
+}
+
+const defaultMaxCertificates = 4
+
+// Answer is what a response says of the certificate that was asked about.
+type Answer struct {
+	Status         Status
+	Reason         crl.Reason // of Revoked; Unspecified if none is given
+	RevocationTime time.Time  // of Revoked
+	// NotIssued: the responder says of a certificate that its issuer never issued it (RFC 6960
+	// section 2.2, the extended definition of revoked). The Reason is then Unspecified, not the
+	// certificateHold that stands in the response: nobody can lift this hold.
+	NotIssued  bool
+	ThisUpdate time.Time
+	NextUpdate time.Time // zero if absent
+	ProducedAt time.Time
+}
+
+// findings are reason ids, each once.
+type findings []reason.ID
+
+func (f *findings) add(condition bool, id reason.ID) {
+	if condition && !slices.Contains(*f, id) {
+		*f = append(*f, id)
+	}
+}
+
+// Check judges the response to a request. The issuer is trusted, and the key is the
+// issuer's. All findings are returned, and an answer only if there are none.
+func Check(der []byte, req *Request, issuer *pkix.Certificate, key *signature.PublicKey, o Options) (*Answer, []reason.ID) {
+	most := o.MaxDelegateCertificates
+	if most <= 0 {
+		most = defaultMaxCertificates
+	}
+	r, err := parseResponse(der, most)
+	if errors.Is(err, errUnsuccessful) {
+		return nil, []reason.ID{reason.OCSPUnsuccessful}
+	}
+	if err != nil {
+		return nil, []reason.ID{reason.OCSPFormatFailure}
+	}
+	var found findings
+	one := r.find(&found, req, issuer)
+	// RFC 6960 section 4.4: critical extensions of the response, and of the answer
+	// (TestTrapCriticalExtensions).
+	found.add(r.unknownCritical || one != nil && one.unknownCritical, reason.OCSPUnknownCriticalExtension)
+	r.checkNonce(&found, req, o)
+	if one != nil {
+		r.checkTimes(&found, one, o)
+	}
+	for _, id := range r.checkSigner(issuer, key, o) { // last, because it is dear
+		found.add(true, id)
+	}
+	if len(found) > 0 || one == nil {
+		return nil, found
+	}
+	return r.answer(one), nil
+}
+
+func (r *response) answer(one *single) *Answer {
+	a := &Answer{
+		Status: one.status, Reason: one.reason, RevocationTime: one.revoked,
+		ThisUpdate: one.thisUpdate, NextUpdate: one.nextUpdate, ProducedAt: r.producedAt,
+	}
+	// RFC 6960 section 2.2: of a certificate that was never issued, with this extension: revoked,
+	// certificateHold, 1 January 1970 (TestNeverIssuedIsNoHold).
+	if r.extendedRevoke && one.status == Revoked && one.reason == crl.CertificateHold && one.revoked.Unix() == 0 {
+		a.NotIssued, a.Reason = true, crl.Unspecified
+	}
+	return a
+}
+
+// find returns the answer about the request's certificate.
+func (r *response) find(found *findings, req *Request, issuer *pkix.Certificate) *single {
+	// The request must be about a certificate of this very issuer's key, or the signer is judged
+	// by another issuer than the certificate's.
+	hash := crypto.SHA256
+	if req.id.hash == oidSHA1 {
+		hash = crypto.SHA1
+	}
+	found.add(!bytes.Equal(req.id.keyHash, digest(hash, issuer.PublicKey)), reason.OCSPCertIDMismatch)
+	var one *single
+	for i := range r.singles {
+		// RFC 6960 section 3.2 (1): the certificate in the response is the one in the request: algorithm,
+		// both hashes, serial number (TestTrapIssuerNameHashNotCompared).
+		next := &r.singles[i]
+		if !next.id.equal(req.id) {
+			continue
+		}
+		// Two answers that agree are one, the newer; two that do not are none.
+		switch {
+		case one == nil:
+			one = next
+		case one.status != next.status || one.reason != next.reason || !one.revoked.Equal(next.revoked):
+			found.add(true, reason.OCSPConflict)
+		case next.unknownCritical || one.unknownCritical:
+			one.unknownCritical = true
+		case next.thisUpdate.After(one.thisUpdate):
+			one = next
+		}
+	}
+	found.add(one == nil, reason.OCSPCertIDMismatch)
+	return one
+}
+
+// checkNonce: RFC 9654 section 2.1: the nonce of the response is the request's, octet for octet.
+func (r *response) checkNonce(found *findings, req *Request, o Options) {
+	switch {
+	case r.nonce != nil && req.nonce != nil:
+		found.add(!bytes.Equal(r.nonce, nonceValue(req.nonce)), reason.OCSPNonceMismatch)
+	case o.RequireNonce:
+		// Also where none was sent: then nothing shows that the response is not an old one. A nonce
+		// that nobody asked for is somebody else's and says nothing.
+		found.add(true, reason.OCSPNonceMissing)
+	}
+}
+
+func (r *response) checkTimes(found *findings, one *single, o Options) {
+	latest := o.At.Add(o.Skew)
+	// RFC 6960 section 4.2.2.1: thisUpdate later than the local system time is unreliable; so is a response
+	// produced later.
+	found.add(one.thisUpdate.After(latest) || r.producedAt.After(latest), reason.OCSPNotYetValid)
+	if one.nextUpdate.IsZero() {
+		// RFC 6960 section 4.2.2.1: without nextUpdate newer information is available all the time. Then
+		// only the age bounds how long the answer lasts, and without a bound it would last for ever.
+		found.add(o.MaxAge == 0, reason.OCSPStale)
+	} else {
+		found.add(one.nextUpdate.Before(one.thisUpdate), reason.OCSPFormatFailure)
+		// RFC 6960 section 4.2.2.1: nextUpdate earlier than the local system time is unreliable
+		// (TestTrapNextUpdateIgnored).
+		found.add(o.At.After(one.nextUpdate.Add(o.Skew)), reason.OCSPStale)
+	}
+	// RFC 6960 section 3.2 (5): thisUpdate is sufficiently recent.
+	found.add(o.MaxAge != 0 && o.At.Sub(one.thisUpdate) > o.MaxAge, reason.OCSPTooOld)
+}

@@ -1,0 +1,96 @@
+package ocsp
+
+import (
+	"bytes"
+	"crypto"
+	"slices"
+
+	"github.com/tashika-jp/tashika/certs/pkix"
+	"github.com/tashika-jp/tashika/certs/reason"
+	"github.com/tashika-jp/tashika/certs/signature"
+)
+
+// checkSigner: RFC 6960 section 3.2 (2), (3): the signature is valid, and its signer is authorized.
+// Of several certificates that the responder may mean, one that is right is enough; if none is,
+// the findings are of the one with the fewest.
+func (r *response) checkSigner(issuer *pkix.Certificate, key *signature.PublicKey, o Options) []reason.ID {
+	var best findings
+	considered := false
+	consider := func(f findings) {
+		if !considered || len(f) < len(best) {
+			best, considered = f, true
+		}
+	}
+	// RFC 6960 section 4.2.2.2 (2): the issuer itself. Its key usage is not asked: to sign about
+	// its own certificates is part of what it is.
+	if r.namedBy(issuer) {
+		var f findings
+		r.checkSignature(&f, key, o)
+		consider(f)
+	}
+	for _, c := range r.certificates {
+		if considered && len(best) == 0 {
+			break
+		}
+		if r.namedBy(c) && !bytes.Equal(c.Raw, issuer.Raw) {
+			consider(r.checkDelegate(c, issuer, key, o))
+		}
+	}
+	if !considered {
+		// RFC 6960 section 4.2.2.3: responderID is the name or the key of whoever signed, and that is
+		// neither the issuer nor a certificate that came along.
+		return []reason.ID{reason.OCSPResponderUnauthorized}
+	}
+	return best
+}
+
+// namedBy says whether the responderID means the subject of the certificate.
+func (r *response) namedBy(c *pkix.Certificate) bool {
+	if r.responderKey != nil {
+		return bytes.Equal(r.responderKey, digest(crypto.SHA1, c.PublicKey))
+	}
+	return !r.responderName.Empty() && r.responderName.Equal(c.Subject)
+}
+
+func (r *response) checkSignature(found *findings, key *signature.PublicKey, o Options) {
+	algorithm, err := signature.FromIdentifier(r.algorithm)
+	if err != nil || !o.Allow.Allows(algorithm) || key == nil || !key.Fits(algorithm.Scheme) {
+		found.add(true, reason.OCSPAlgorithmRefused)
+		return
+	}
+	// RFC 6960 section 3.2 (2): the signature on the response is valid.
+	found.add(key.Verify(algorithm, r.rawTBS, r.signature) != nil, reason.OCSPSignatureInvalid)
+}
+
+// checkDelegate: RFC 6960 section 4.2.2.2 (3), an authorized responder: a certificate issued
+// directly by the issuer of the one in question, for this purpose.
+func (r *response) checkDelegate(c, issuer *pkix.Certificate, key *signature.PublicKey, o Options) findings {
+	var found findings
+	// RFC 6960 section 4.2.2.2: issued directly by the CA that is identified in the request; by name and
+	// key identifier here, and by the signature below.
+	found.add(!c.Issuer.Equal(issuer.Subject) || keyIDsDiffer(c, issuer), reason.OCSPResponderUnauthorized)
+	// RFC 6960 section 4.2.2.2: id-kp-OCSPSigning MUST be included; anyExtendedKeyUsage does not
+	// include it (TestTrapResponderEKU).
+	found.add(!slices.Contains(c.ExtendedKeyUsages, oidOCSPSigning), reason.OCSPResponderUnauthorized)
+	// RFC 5280 section 4.2.1.12: with id-kp-OCSPSigning go digitalSignature and nonRepudiation.
+	signs := c.KeyUsage&(pkix.DigitalSignature|pkix.NonRepudiation) != 0
+	found.add(c.HasKeyUsage && !signs, reason.OCSPResponderUnauthorized)
+	// RFC 5280 section 4.2: unknown critical extensions.
+	found.add(c.Version != 3 || len(c.UnknownCritical) > 0, reason.OCSPResponderUnauthorized)
+	// RFC 5280 section 6.1.3 (a)(2): valid at the time (TestTrapResponderExpired).
+	notYet, over := o.At.Add(o.Skew).Before(c.NotBefore), o.At.Add(-o.Skew).After(c.NotAfter)
+	found.add(notYet || over, reason.OCSPResponderNotValidNow)
+	// RFC 5280 section 6.1.3 (a)(1): the issuer's signature on it (TestTrapForeignResponder).
+	algorithm, err := signature.FromIdentifier(c.SignatureAlgorithm)
+	if err != nil || !o.Allow.Allows(algorithm) || key == nil || !key.Fits(algorithm.Scheme) {
+		found.add(true, reason.OCSPAlgorithmRefused)
+	} else {
+		found.add(key.Verify(algorithm, c.RawTBS, c.Signature) != nil, reason.OCSPResponderUnauthorized)
+	}
+	own, err := signature.NewPublicKey(c.PublicKeyAlgorithm, c.PublicKey)
+	found.add(err != nil, reason.OCSPAlgorithmRefused)
+	if err == nil {
+		r.checkSignature(&found, own, o)
+	}
+	return found
+}

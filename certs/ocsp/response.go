@@ -1,0 +1,293 @@
+package ocsp
+
+import (
+	"errors"
+	"time"
+
+	"github.com/tashika-jp/tashika/certs/crl"
+	"github.com/tashika-jp/tashika/certs/pkix"
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
+)
+
+// Bounds of a response: it is read from the network before anything of it is proven.
+const (
+	// MaxResponseSize in bytes.
+	MaxResponseSize = 128 << 10
+	maxSingles      = 256
+)
+
+// response is the view of a BasicOCSPResponse. It aliases what it was read from and is
+// believed by nobody.
+type response struct {
+	rawTBS       []byte // tbsResponseData
+	algorithm    pkix.AlgorithmIdentifier
+	signature    []byte
+	certificates []*pkix.Certificate
+
+	responderName pkix.Name // byName, or
+	responderKey  []byte    // byKey
+	producedAt    time.Time
+	singles       []single
+
+	nonce           []byte // whole value of the extension; nil if absent
+	extendedRevoke  bool
+	unknownCritical bool
+}
+
+// single is one SingleResponse.
+type single struct {
+	id              certID
+	status          Status
+	reason          crl.Reason
+	revoked         time.Time
+	thisUpdate      time.Time
+	nextUpdate      time.Time // zero if absent
+	unknownCritical bool
+}
+
+// parseResponse reads one OCSPResponse and nothing after it. An unsuccessful one is
+// errUnsuccessful.
+func parseResponse(der []byte, maxCertificates int) (*response, error) {
+	if len(der) > MaxResponseSize {
+		return nil, errTooLarge
+	}
+	input := cryptobyte.String(der)
+	var outer, status, explicit, typed, basic cryptobyte.String
+	if !input.ReadASN1(&outer, asn1.SEQUENCE) || !input.Empty() ||
+		!outer.ReadASN1(&status, asn1.ENUM) || len(status) != 1 {
+		return nil, errMalformed
+	}
+	switch status[0] {
+	case 0:
+	case 1, 2, 3, 5, 6: // malformedRequest, internalError, tryLater, sigRequired, unauthorized
+		// RFC 6960 section 4.2.1: responseBytes only if successful.
+		if !outer.Empty() {
+			return nil, errMalformed
+		}
+		return nil, errUnsuccessful
+	default:
+		return nil, errMalformed
+	}
+	if !outer.ReadASN1(&explicit, explicit0) || !outer.Empty() ||
+		!explicit.ReadASN1(&typed, asn1.SEQUENCE) || !explicit.Empty() {
+		return nil, errMalformed
+	}
+	// RFC 6960 section 4.2.1: id-pkix-ocsp-basic is the type that every client knows; we know no other.
+	kind, ok := pkix.ReadOID(&typed)
+	if !ok || kind != oidBasic || !typed.ReadASN1(&basic, asn1.OCTET_STRING) || !typed.Empty() {
+		return nil, errMalformed
+	}
+	r := new(response)
+	if err := r.parseBasic(basic, maxCertificates); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+func (r *response) parseBasic(input cryptobyte.String, maxCertificates int) error {
+	var basic, tbs cryptobyte.String
+	if !input.ReadASN1(&basic, asn1.SEQUENCE) || !input.Empty() || !basic.ReadASN1Element(&tbs, asn1.SEQUENCE) {
+		return errMalformed
+	}
+	r.rawTBS = tbs
+	var err error
+	if r.algorithm, err = pkix.ReadAlgorithmIdentifier(&basic); err != nil {
+		return err
+	}
+	var ok bool
+	if r.signature, ok = pkix.ReadSignature(&basic); !ok {
+		return errMalformed
+	}
+	if basic.PeekASN1Tag(explicit0) {
+		if err := r.parseCertificates(&basic, maxCertificates); err != nil {
+			return err
+		}
+	}
+	if !basic.Empty() {
+		return errMalformed
+	}
+	tbs.ReadASN1(&tbs, asn1.SEQUENCE)
+	return r.parseTBS(tbs)
+}
+
+// parseCertificates reads the certificates that came along. They are bounded in number before any is
+// read.
+func (r *response) parseCertificates(s *cryptobyte.String, most int) error {
+	var explicit, list cryptobyte.String
+	if !s.ReadASN1(&explicit, explicit0) || !explicit.ReadASN1(&list, asn1.SEQUENCE) || !explicit.Empty() {
+		return errMalformed
+	}
+	for !list.Empty() {
+		var der cryptobyte.String
+		if !list.ReadASN1Element(&der, asn1.SEQUENCE) {
+			return errMalformed
+		}
+		if len(r.certificates) == most {
+			return errTooManyElements
+		}
+		c, err := pkix.ParseCertificate(der)
+		if err != nil {
+			return err
+		}
+		r.certificates = append(r.certificates, c)
+	}
+	return nil
+}
+
+// parseTBS reads the content of ResponseData.
+func (r *response) parseTBS(s cryptobyte.String) error {
+	if s.PeekASN1Tag(explicit0) {
+		// X.690 section 11.5 wants the default, v1, not encoded. Responders that encode it exist, it
+		// is signed, and it says the same: accepted, as by every other client.
+		var explicit cryptobyte.String
+		s.ReadASN1(&explicit, explicit0)
+		if v, ok := pkix.ReadInteger(&explicit); !ok || !explicit.Empty() || len(v) != 1 || v[0] != 0 {
+			return errors.New("ocsp: version is not v1")
+		}
+	}
+	if err := r.parseResponderID(&s); err != nil {
+		return err
+	}
+	var ok bool
+	if r.producedAt, ok = pkix.ReadGeneralizedTime(&s); !ok {
+		return errMalformed
+	}
+	var list cryptobyte.String
+	if !s.ReadASN1(&list, asn1.SEQUENCE) {
+		return errMalformed
+	}
+	for !list.Empty() {
+		one, err := readSingle(&list)
+		if err != nil {
+			return err
+		}
+		if r.singles = append(r.singles, one); len(r.singles) > maxSingles {
+			return errTooManyElements
+		}
+	}
+	if s.Empty() {
+		return nil
+	}
+	var extensions cryptobyte.String
+	if !s.ReadASN1(&extensions, explicit1) || !s.Empty() {
+		return errMalformed
+	}
+	return pkix.WalkExtensions(extensions, func(e pkix.Extension) error {
+		switch e.ID {
+		case oidNonce:
+			r.nonce = e.Value
+		case oidExtendedRevoke:
+			r.extendedRevoke = true
+		default:
+			// RFC 6960 section 4.4: a critical extension that is not understood.
+			r.unknownCritical = r.unknownCritical || e.Critical
+		}
+		return nil
+	})
+}
+
+func (r *response) parseResponderID(s *cryptobyte.String) error {
+	var choice cryptobyte.String
+	var err error
+	switch {
+	case s.ReadASN1(&choice, explicit1):
+		r.responderName, err = pkix.ReadName(&choice)
+	case s.ReadASN1(&choice, explicit2):
+		var key cryptobyte.String
+		// RFC 6960 section 4.2.1: the SHA-1 hash of the responder's public key.
+		if !choice.ReadASN1(&key, asn1.OCTET_STRING) || len(key) != 20 {
+			err = errMalformed
+		}
+		r.responderKey = key
+	default:
+		err = errMalformed
+	}
+	if err == nil && !choice.Empty() {
+		err = errMalformed
+	}
+	return err
+}
+
+func readSingle(list *cryptobyte.String) (single, error) {
+	var one single
+	var s cryptobyte.String
+	var ok bool
+	if !list.ReadASN1(&s, asn1.SEQUENCE) {
+		return one, errMalformed
+	}
+	if one.id, ok = readCertID(&s); !ok || !one.readStatus(&s) {
+		return one, errMalformed
+	}
+	if one.thisUpdate, ok = pkix.ReadGeneralizedTime(&s); !ok {
+		return one, errMalformed
+	}
+	if s.PeekASN1Tag(explicit0) {
+		var explicit cryptobyte.String
+		s.ReadASN1(&explicit, explicit0)
+		if one.nextUpdate, ok = pkix.ReadGeneralizedTime(&explicit); !ok || !explicit.Empty() {
+			return one, errMalformed
+		}
+	}
+	if s.Empty() {
+		return one, nil
+	}
+	var extensions cryptobyte.String
+	if !s.ReadASN1(&extensions, explicit1) || !s.Empty() {
+		return one, errMalformed
+	}
+	return one, pkix.WalkExtensions(extensions, func(e pkix.Extension) error {
+		// RFC 6960 section 4.4 defines some for single responses (crlReferences, archiveCutoff, those of CRL
+		// entries), none of them critical; nothing here rests on one.
+		one.unknownCritical = one.unknownCritical || e.Critical
+		return nil
+	})
+}
+
+func readCertID(s *cryptobyte.String) (id certID, ok bool) {
+	var inner, name, key cryptobyte.String
+	if !s.ReadASN1(&inner, asn1.SEQUENCE) {
+		return id, false
+	}
+	hash, err := pkix.ReadAlgorithmIdentifier(&inner)
+	if err != nil || !inner.ReadASN1(&name, asn1.OCTET_STRING) || !inner.ReadASN1(&key, asn1.OCTET_STRING) {
+		return id, false
+	}
+	serial, ok := pkix.ReadInteger(&inner)
+	if !ok || !inner.Empty() {
+		return id, false
+	}
+	// RFC 5754 section 2: NULL or absent parameters, both to be accepted. Others make another algorithm,
+	// which equals no request's.
+	if hash.Parameters == nil || string(hash.Parameters) == "\x05\x00" {
+		id.hash = hash.Algorithm
+	}
+	id.nameHash, id.keyHash, id.serial = name, key, serial
+	return id, true
+}
+
+// readStatus reads CertStatus.
+func (one *single) readStatus(s *cryptobyte.String) bool {
+	var content, explicit cryptobyte.String
+	switch {
+	case s.ReadASN1(&content, asn1.Tag(0).ContextSpecific()):
+		one.status = Good
+		return content.Empty()
+	case s.ReadASN1(&content, asn1.Tag(2).ContextSpecific()):
+		one.status = Unknown
+		return content.Empty()
+	case !s.ReadASN1(&content, explicit1):
+		return false
+	}
+	one.status = Revoked
+	var ok bool
+	if one.revoked, ok = pkix.ReadGeneralizedTime(&content); !ok || content.Empty() {
+		return ok
+	}
+	if !content.ReadASN1(&explicit, explicit0) || !content.Empty() {
+		return false
+	}
+	one.reason, ok = crl.ReadReason(&explicit)
+	// RFC 5280 section 5.3.1: removeFromCRL is for delta lists only.
+	return ok && explicit.Empty() && one.reason != crl.RemoveFromCRL
+}

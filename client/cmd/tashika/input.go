@@ -1,0 +1,83 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/pem"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+// maxFile is more than the API takes of anything; it keeps a wrong file name harmless.
+const maxFile = 4 << 20
+
+// file reads a file, or standard input for "-".
+func (i *invocation) file(name string) ([]byte, error) {
+	in := i.stdin
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		in = f
+	}
+	data, err := io.ReadAll(io.LimitReader(in, maxFile+1))
+	if err == nil && len(data) > maxFile {
+		err = fmt.Errorf("%s is larger than %d bytes", name, maxFile)
+	}
+	return data, err
+}
+
+// certificate reads a certificate, DER or the first of a PEM file, as DER.
+func (i *invocation) certificate(name string) ([]byte, error) {
+	data, err := i.file(name)
+	if err != nil || !bytes.Contains(data, []byte("-----BEGIN ")) {
+		return data, err
+	}
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type == "CERTIFICATE" {
+			return block.Bytes, nil
+		}
+	}
+	return nil, fmt.Errorf("%s: no CERTIFICATE in the PEM", name)
+}
+
+// octets reads a file as it is, or decodes its base64 (standard or URL, padded or not).
+func (i *invocation) octets(name string, isBase64 bool) ([]byte, error) {
+	data, err := i.file(name)
+	if err != nil || !isBase64 {
+		return data, err
+	}
+	text := strings.NewReplacer("-", "+", "_", "/", "=", "", "\n", "", "\r", "", "\t", "", " ", "").Replace(string(data))
+	if data, err = base64.RawStdEncoding.DecodeString(text); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return data, nil
+}
+
+// given are the flags that were set.
+func (i *invocation) given() map[string]bool {
+	set := map[string]bool{}
+	i.flags.Visit(func(f *flag.Flag) { set[f.Name] = true })
+	return set
+}
+
+// required demands flags by name.
+func (i *invocation) required(names ...string) error {
+	given := i.given()
+	for _, name := range names {
+		if !given[name] {
+			return usagef("-%s is required", name)
+		}
+	}
+	return nil
+}
+
+// text declares a flag that a type of the SDK reads.
+func (i *invocation) text(into interface{ UnmarshalText([]byte) error }, name, usage string) {
+	i.flags.Func(name, usage, func(s string) error { return into.UnmarshalText([]byte(s)) })
+}
