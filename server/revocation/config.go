@@ -1,0 +1,296 @@
+package revocation
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/tashika-jp/tashika/certs/anchors"
+	"github.com/tashika-jp/tashika/certs/pkix"
+	"github.com/tashika-jp/tashika/certs/signature"
+)
+
+// Config says what the index stands on. Anchors and Allow are required.
+type Config struct {
+	// Anchors are the authorities whose lists and answers are believed.
+	Anchors *anchors.Set
+	// Allow are the algorithms accepted in the signatures of lists. Those of OCSP
+	// answers come with each question.
+	Allow signature.AllowList
+	// Sources of lists.
+	Sources []Source
+	// Responders for OCSP, at most one for each key of an issuer.
+	Responders []Responder
+	// AllowAIA lets a certificate name its own responder where none is configured for its
+	// issuer's key. The address is the issuer's word, because certs.Verify asks only after the signature
+	// over the certificate was found right; still it decides whom this server connects to.
+	AllowAIA bool
+	// OCSPHash makes the CertID of questions to responders that do not say: SHA-1 (0 means
+	// that) or SHA-256. It only names the issuer, it protects nothing, and SHA-1 is what every
+	// responder knows (RFC 5019 section 2.1.1); which J-LIS wants is not public.
+	OCSPHash crypto.Hash
+	// OCSPTimeout bounds a question that comes without a timeout; 0 means 5 seconds.
+	OCSPTimeout time.Duration
+	// StateDir keeps accepted lists over restarts; empty means memory only. It must be
+	// this process's own.
+	StateDir string
+	// ClockSkew is how far our clock may be off when we ask whether a list is from the
+	// future or stale; 0 means none. Use the profiles' value.
+	ClockSkew time.Duration
+	// RetryMin is the first wait after a failure, doubled with each further one up to
+	// the source's period; 0 means 30 seconds.
+	RetryMin time.Duration
+	// MaxConcurrent bounds the fetches under way; 0 means 8.
+	MaxConcurrent int
+	// MaxPerHost bounds those to one host; 0 means 4.
+	MaxPerHost int
+	// HTTPClient to fetch and ask with; nil means one with a pool of its own. Its redirect
+	// policy is replaced by ours.
+	HTTPClient *http.Client
+	// Clock tells the time; nil means time.Now.
+	Clock func() time.Time
+	// Random spreads the schedule, in [0, 1); nil means math/rand/v2.
+	Random func() float64
+	// Logger; nil means slog.Default.
+	Logger *slog.Logger
+}
+
+// Source is where lists come from: a URL, which gives one, or a directory, which may have many.
+type Source struct {
+	// Name, unique among sources and responders: letters, digits, '.', '_', '-'.
+	Name string
+	// URL of a list in DER, http or https. Lists are signed, so http loses nothing but privacy.
+	URL string
+	// Directory in which every *.crl is a list in DER. Move files into it, so that none is
+	// seen half written.
+	Directory string
+	// Required: the server is not ready while this source is not fresh.
+	Required bool
+	// Period between visits; 0 means an hour for a URL and a minute for a directory.
+	Period time.Duration
+	// Jitter is the share of the period by which visits come earlier, at random, below 1;
+	// 0 means 0.1.
+	Jitter float64
+	// Timeout of a whole fetch; 0 means 30 seconds.
+	Timeout time.Duration
+	// MaxSize of a list in bytes; 0 means 64 MiB.
+	MaxSize int64
+	// MaxLists that are looked at in a directory; 0 means 4096.
+	MaxLists int
+	// Partition that the lists must be limited to; nil means whatever comes first.
+	Partition pkix.Name
+	// IssuerKeyID of the key that must have signed; nil means any anchor.
+	IssuerKeyID []byte
+}
+
+// Responder answers OCSP for one key of an issuer.
+type Responder struct {
+	// Name, unique among sources and responders.
+	Name string
+	// URL, http or https.
+	URL string
+	// IssuerKeyID of the key that it answers for.
+	IssuerKeyID []byte
+	// Hash of the CertID, SHA-1 or SHA-256; 0 means Config.OCSPHash.
+	Hash crypto.Hash
+}
+
+// Defaults of Config and Source.
+const (
+	defaultPeriod          = time.Hour
+	defaultDirectoryPeriod = time.Minute
+	defaultJitter          = 0.1
+	defaultTimeout         = 30 * time.Second
+	defaultMaxSize         = 64 << 20
+	largestSize            = 1 << 36
+	defaultMaxLists        = 4096
+	defaultRetryMin        = 30 * time.Second
+	defaultOCSPTimeout     = 5 * time.Second
+	defaultMaxConcurrent   = 8
+	defaultMaxPerHost      = 4
+)
+
+var nameForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
+
+// conf is a Config that was checked and completed. It is immutable.
+type conf struct {
+	Config
+	responders map[string]*responder // by issuer key identifier
+}
+
+// complete checks a Config and fills in its defaults.
+func (c Config) complete() (*conf, error) {
+	if c.Anchors == nil || len(c.Allow) == 0 {
+		return nil, errors.New("revocation: anchors and an allow-list are required")
+	}
+	if c.ClockSkew < 0 || c.RetryMin < 0 || c.OCSPTimeout < 0 || c.MaxConcurrent < 0 || c.MaxPerHost < 0 {
+		return nil, errors.New("revocation: negative bound")
+	}
+	if c.OCSPHash == 0 {
+		c.OCSPHash = crypto.SHA1
+	}
+	if err := checkHash(c.OCSPHash); err != nil {
+		return nil, fmt.Errorf("revocation: %w", err)
+	}
+	or(&c.OCSPTimeout, defaultOCSPTimeout)
+	or(&c.RetryMin, defaultRetryMin)
+	or(&c.MaxConcurrent, defaultMaxConcurrent)
+	or(&c.MaxPerHost, defaultMaxPerHost)
+	if c.HTTPClient == nil {
+		c.HTTPClient = &http.Client{Transport: newTransport()}
+	}
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	if c.Random == nil {
+		c.Random = rand.Float64
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	out := &conf{Config: c, responders: make(map[string]*responder)}
+	names := make(map[string]bool)
+	claim := func(name string) error {
+		if !nameForm.MatchString(name) {
+			return errors.New("a name is letters, digits, '.', '_' and '-'")
+		}
+		if names[name] || name == aiaName {
+			return errors.New("the name is taken")
+		}
+		names[name] = true
+		return nil
+	}
+	out.Sources = slices.Clone(c.Sources)
+	for i := range out.Sources {
+		s := &out.Sources[i]
+		err := claim(s.Name)
+		if err == nil {
+			err = s.complete(c.Anchors)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("revocation: source %q: %w", s.Name, err)
+		}
+	}
+	for _, r := range c.Responders {
+		err := claim(r.Name)
+		if err == nil {
+			err = r.complete(&c)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("revocation: responder %q: %w", r.Name, err)
+		}
+		if out.responders[string(r.IssuerKeyID)] != nil {
+			return nil, fmt.Errorf("revocation: responder %q: the issuer's key has one already", r.Name)
+		}
+		out.responders[string(r.IssuerKeyID)] = &responder{Responder: r}
+	}
+	return out, nil
+}
+
+// or sets a value that is zero to its default.
+func or[T comparable](value *T, otherwise T) {
+	var zero T
+	if *value == zero {
+		*value = otherwise
+	}
+}
+
+func (s *Source) complete(set *anchors.Set) error {
+	period := defaultPeriod
+	switch {
+	case (s.URL == "") == (s.Directory == ""):
+		return errors.New("either a URL or a directory")
+	case s.URL != "":
+		if err := checkURL(s.URL); err != nil {
+			return err
+		}
+	default:
+		period = defaultDirectoryPeriod
+		s.Directory = filepath.Clean(s.Directory)
+	}
+	if s.Period < 0 || s.Timeout < 0 || s.MaxSize < 0 || s.MaxSize > largestSize || s.MaxLists < 0 || s.Jitter < 0 || s.Jitter >= 1 {
+		return errors.New("a bound is negative or too large, or the jitter not below 1")
+	}
+	or(&s.Period, period)
+	or(&s.Timeout, defaultTimeout)
+	or(&s.MaxSize, defaultMaxSize)
+	or(&s.MaxLists, defaultMaxLists)
+	or(&s.Jitter, defaultJitter)
+	// A name that cannot be compared would promise nothing (pkix.Name.Canonical).
+	if s.Partition != nil && s.Partition.Canonical() == "" {
+		return errors.New("the partition is not a name that can be compared")
+	}
+	if s.IssuerKeyID != nil {
+		return checkKeyID(set, s.IssuerKeyID)
+	}
+	return nil
+}
+
+func (r *Responder) complete(c *Config) error {
+	or(&r.Hash, c.OCSPHash)
+	return errors.Join(checkURL(r.URL), checkHash(r.Hash), checkKeyID(c.Anchors, r.IssuerKeyID))
+}
+
+func checkKeyID(set *anchors.Set, id []byte) error {
+	for _, a := range set.All() {
+		if len(id) > 0 && bytes.Equal(a.Certificate.SubjectKeyID, id) {
+			return nil
+		}
+	}
+	return fmt.Errorf("no anchor has the key identifier %s", hex.EncodeToString(id))
+}
+
+func checkHash(h crypto.Hash) error {
+	if h != crypto.SHA1 && h != crypto.SHA256 {
+		return errors.New("the hash of a CertID is SHA-1 or SHA-256")
+	}
+	return nil
+}
+
+func checkURL(raw string) error {
+	u, err := url.Parse(raw)
+	// The URL itself stays out of the error: it may hold what should not be in a log.
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Fragment != "" {
+		return errors.New("the URL is not http:// or https:// with a host")
+	}
+	if u.User != nil {
+		return errors.New("credentials do not belong into a URL")
+	}
+	return nil
+}
+
+// location is where a source is, for people and for telling whether it moved.
+func (s *Source) location() string {
+	if s.URL != "" {
+		return s.URL
+	}
+	return s.Directory
+}
+
+func newTransport() *http.Transport {
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		ForceAttemptHTTP2:      true,
+		DisableCompression:     true, // a list is as large as it is; no bombs
+		MaxIdleConns:           128,
+		MaxIdleConnsPerHost:    64, // OCSP: as many as ask at once
+		IdleConnTimeout:        90 * time.Second,
+		TLSHandshakeTimeout:    10 * time.Second,
+		MaxResponseHeaderBytes: 64 << 10,
+	}
+}
+
+func (c *conf) log(level slog.Level, message string, attributes ...any) {
+	c.Logger.Log(context.Background(), level, message, attributes...)
+}

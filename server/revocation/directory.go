@@ -1,0 +1,178 @@
+package revocation
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// visit of a file: how it was found and what came of it.
+type visit struct {
+	info fs.FileInfo
+	held *held // the list in it, nil if it was refused
+}
+
+// same says whether a file is as it was: the very file, of the same size and time.
+func (v *visit) same(info fs.FileInfo) bool {
+	return v != nil && os.SameFile(v.info, info) && v.info.Size() == info.Size() && v.info.ModTime().Equal(info.ModTime())
+}
+
+// visitDirectory looks at each list in a drop directory. A file that is as it was is not read
+// again: a list that was refused is said once, not once a minute.
+func (l *Living) visitDirectory(ctx context.Context, c *conf, f *feed) error {
+	names, full, err := listsIn(f.source.Directory, f.source.MaxLists)
+	if err != nil {
+		c.log(slog.LevelError, "the drop directory cannot be read", "source", f.source.Name, "failure", DirectoryUnreadable, "error", err)
+		return l.settle(c, f, &f.status, []Failure{DirectoryUnreadable})
+	}
+	var failures []Failure
+	if full {
+		c.log(slog.LevelError, "the drop directory has more lists than are looked at", "source", f.source.Name, "failure", DirectoryTooFull, "lists", f.source.MaxLists)
+		failures = append(failures, DirectoryTooFull)
+	}
+	for _, name := range names {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		found, err := l.visitFile(c, f, name)
+		if err != nil {
+			return err
+		}
+		for _, failure := range found {
+			if !slices.Contains(failures, failure) {
+				failures = append(failures, failure)
+			}
+		}
+	}
+	l.book(func() {
+		for name, v := range f.seen {
+			if slices.Contains(names, name) {
+				continue
+			}
+			delete(f.seen, name)
+			if v.held != nil && v.held.file == name {
+				v.held.file = ""
+			}
+		}
+		for _, h := range f.held { // from the state directory, of a file that is gone
+			if h.file != "" && !slices.Contains(names, h.file) {
+				h.file = ""
+			}
+		}
+	})
+	for _, failure := range l.secure(c, f) {
+		if !slices.Contains(failures, failure) {
+			failures = append(failures, failure)
+		}
+	}
+	return l.settle(c, f, &f.status, failures)
+}
+
+// visitFile reads one list, if it is not as it was.
+func (l *Living) visitFile(c *conf, f *feed, name string) ([]Failure, error) {
+	l.mu.Lock()
+	seen := f.seen[name]
+	l.mu.Unlock()
+	der, info, failure, err := readList(filepath.Join(f.source.Directory, name), seen, f.source.MaxSize)
+	if err != nil {
+		c.log(slog.LevelError, "a file of the drop directory cannot be read", "source", f.source.Name, "failure", failure, "error", err)
+	}
+	var h *held
+	var failures []Failure
+	switch {
+	case failure != "":
+		failures = []Failure{failure}
+	case der == nil: // as it was
+		if seen.held != nil {
+			l.book(func() { seen.held.status.succeed(c.Clock()) })
+		}
+		return nil, nil
+	default:
+		body := spoolOf(der)
+		defer body.discard()
+		if h, failures, err = l.offer(c, f, body, record{File: name}); err != nil {
+			return nil, err
+		}
+	}
+	l.book(func() {
+		// What is only too early is asked again, as is what could not be read.
+		if info != nil && failure != DirectoryUnreadable && !slices.Contains(failures, "CRL_NOT_YET_VALID") {
+			f.seen[name] = &visit{info, h}
+		}
+		if h != nil {
+			h.status.succeed(c.Clock())
+			return
+		}
+		for _, other := range f.held { // the list that this file gave before
+			if other.file == name && len(failures) > 0 {
+				other.status.fail(c.Clock(), failures[0])
+			}
+		}
+	})
+	return failures, nil
+}
+
+// readList reads a file that is not as it was seen; without an error or failure, der is nil if it is.
+func readList(path string, seen *visit, most int64) (der []byte, info fs.FileInfo, failure Failure, err error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, nil, DirectoryUnreadable, err
+	}
+	defer file.Close()
+	info, err = file.Stat()
+	switch {
+	case err != nil:
+		return nil, nil, DirectoryUnreadable, err
+	case seen.same(info):
+		return nil, info, "", nil
+	case info.Size() > most:
+		return nil, info, FetchTooLarge, errTooLarge
+	}
+	der, err = io.ReadAll(io.LimitReader(file, most+1))
+	switch {
+	case err != nil:
+		return nil, info, DirectoryUnreadable, err
+	case int64(len(der)) > most:
+		return nil, info, FetchTooLarge, errTooLarge
+	}
+	return der, info, "", nil
+}
+
+// listsIn returns the names of the lists in a directory in order, at most so many, and
+// whether there are more. What is no regular file, followed through links, is none: a FIFO would hang us.
+func listsIn(dir string, most int) (names []string, full bool, err error) {
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil, false, err
+	}
+	defer d.Close()
+	for {
+		entries, err := d.ReadDir(256)
+		for _, e := range entries {
+			if !strings.HasSuffix(e.Name(), ".crl") {
+				continue
+			}
+			if info, err := os.Stat(filepath.Join(dir, e.Name())); err != nil || !info.Mode().IsRegular() {
+				continue
+			}
+			if len(names) == most {
+				full = true
+				break
+			}
+			names = append(names, e.Name())
+		}
+		switch {
+		case errors.Is(err, io.EOF) || full:
+			slices.Sort(names)
+			return names, full, nil
+		case err != nil:
+			return nil, false, err
+		}
+	}
+}

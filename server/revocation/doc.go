@@ -1,0 +1,58 @@
+// Package revocation is the living index: it keeps the authorities' revocation lists at
+// hand, asks their OCSP responders, and answers both questions that package certs has of
+// evidence (certs.Revocation).
+//
+// # How a list lives
+//
+// A source is a URL or a drop directory. Each is visited on a schedule, what it gives is
+// spooled to disk under a size cap and a timeout, and then has to pass the gate: well-formed
+// DER; an issuer that is an anchor, by name and key identifier; the signature, checked once;
+// the partition and the key that the source promised; not from the future; not before the
+// list that we hold, by number and by time. What passes is written durably and then swapped
+// in behind an atomic pointer. What does not pass is dropped, counted and said loudly, and the
+// last good list goes on serving until it is stale. Nothing that a request needs is ever
+// held under a lock while we fetch, check or write.
+//
+// Lists are known by issuer, key and scope together. The 1,741 partitions of an authority
+// share its name, and its key generations share it too, so anything keyed by less lets a second list
+// overwrite the first and a revoked certificate pass. Two sources may give the same list: the
+// newer number serves, and the mirror that lags is not an error.
+//
+// # Choices
+//
+// A list already past its nextUpdate is refused while the one held is not; where there is
+// nothing better it is taken in and shown as STALE. Its answers are UNKNOWN either way
+// (certs.Verify asks for the times), but it says how far back we are, and it holds the
+// line against an older one.
+//
+// A URL gives one partition. Where the operator did not promise which, the first list
+// accepted promises for those that follow. The key may change, because keys roll; the list of the
+// old key then serves until it is stale and is forgotten after that. The same holds for the list of a
+// file that was taken out of a drop directory.
+//
+// Nothing is monotone but the number: an entry that is gone from the next list is gone
+// (a hold of a phone's authentication certificate is released that way).
+//
+// # State
+//
+// With a state directory every list that went live is one file there: the list's DER
+// as fetched, a line of JSON about it, and a checksum over both (see store.go), written by temporary file, fsync,
+// rename, fsync of the directory. At the start nothing in it is believed: checksum, structure,
+// issuer, signature and promise are checked again, and what fails is set aside. The
+// directory belongs to one process, which holds a lock on it; the second refuses to start.
+// A disk that is full or read-only costs durability and nothing else: the list serves from
+// memory, the source says STATE_NOT_WRITTEN, and each later visit tries again.
+//
+// # OCSP
+//
+// Each question carries 32 fresh random octets (RFC 9654 section 2.1) and is sent by POST
+// to the responder configured for the issuer's key, never through a redirect. The address in
+// the certificate is used only where the operator says so. There is no cache: an answer to
+// one nonce is no answer to another.
+//
+// # What it refuses
+//
+// BER, PEM, partial content, compressed bombs, bodies above the cap, redirects to another
+// scheme, credentials in URLs, answers from a list that does not cover the certificate. It never
+// logs a serial number, a certificate, or the text of a parser's error, which may quote one.
+package revocation

@@ -1,0 +1,131 @@
+package revocation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tashika-jp/tashika/certs/reason"
+)
+
+// Failure is why a source has nothing new to offer: one of the constants below, or an id of
+// package reason that begins with CRL_ or OCSP_. The set is closed (Failures), so it is fit
+// for a metric's label.
+type Failure string
+
+// The failures that are not findings about a list or an answer.
+const (
+	// FetchTimeout: not all of the list arrived within the source's timeout.
+	FetchTimeout Failure = "FETCH_TIMEOUT"
+	// FetchUnreachable: no connection, or none that TLS could trust.
+	FetchUnreachable Failure = "FETCH_UNREACHABLE"
+	// FetchStatus: an HTTP status other than 200, or 304 to a conditional request.
+	FetchStatus Failure = "FETCH_STATUS"
+	// FetchRedirect: too many redirects, or one to another scheme.
+	FetchRedirect Failure = "FETCH_REDIRECT"
+	// FetchTooLarge: the list is above the source's size cap.
+	FetchTooLarge Failure = "FETCH_TOO_LARGE"
+	// FetchInterrupted: the connection ended in the middle of the list.
+	FetchInterrupted Failure = "FETCH_INTERRUPTED"
+	// DirectoryUnreadable: the drop directory, or a file in it, could not be read.
+	DirectoryUnreadable Failure = "DIRECTORY_UNREADABLE"
+	// DirectoryTooFull: the drop directory has more lists than are looked at.
+	DirectoryTooFull Failure = "DIRECTORY_TOO_FULL"
+	// StateNotWritten: the list serves, but only from memory.
+	StateNotWritten Failure = "STATE_NOT_WRITTEN"
+)
+
+// Failures returns the closed set.
+func Failures() []Failure {
+	all := []Failure{FetchTimeout, FetchUnreachable, FetchStatus, FetchRedirect, FetchTooLarge, FetchInterrupted,
+		DirectoryUnreadable, DirectoryTooFull, StateNotWritten}
+	for _, r := range reason.All() {
+		if strings.HasPrefix(string(r.ID), "CRL_") || strings.HasPrefix(string(r.ID), "OCSP_") {
+			all = append(all, Failure(r.ID))
+		}
+	}
+	return all
+}
+
+// Error is what went wrong with a source. What it has is unchanged, unless the only failure
+// is StateNotWritten.
+type Error struct {
+	Source   string
+	Failures []Failure // gravest first, never empty
+}
+
+// Error names the source and the failures.
+func (e *Error) Error() string {
+	names := make([]string, len(e.Failures))
+	for i, f := range e.Failures {
+		names[i] = string(f)
+	}
+	return fmt.Sprintf("revocation: source %s: %s", e.Source, strings.Join(names, ", "))
+}
+
+// Is reports whether any failure is of the same kind, so that errors.Is(err, &Error{Failures: …}) works in tests.
+func (e *Error) Is(target error) bool {
+	t, ok := target.(*Error)
+	return ok && slices.ContainsFunc(t.Failures, func(f Failure) bool { return slices.Contains(e.Failures, f) })
+}
+
+func fromReasons(ids []reason.ID) []Failure {
+	out := make([]Failure, len(ids))
+	for i, id := range ids {
+		out[i] = Failure(id)
+	}
+	return out
+}
+
+var (
+	// ErrClosed: the index was closed.
+	ErrClosed = errors.New("revocation: closed")
+	// ErrUnknownSource: no source of that name is configured.
+	ErrUnknownSource = errors.New("revocation: unknown source")
+
+	// errReconfigured: the configuration changed while a list was on its way.
+	errReconfigured = errors.New("revocation: the configuration changed during the fetch")
+
+	errRedirect = errors.New("revocation: redirect refused")
+	errTooLarge = errors.New("revocation: above the size cap")
+)
+
+// failureOf sorts an error of the transport into the closed set.
+func failureOf(err error) Failure {
+	var timeout net.Error
+	switch {
+	case errors.Is(err, errRedirect):
+		return FetchRedirect
+	case errors.Is(err, errTooLarge):
+		return FetchTooLarge
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		return FetchTimeout
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return FetchInterrupted
+	}
+	return FetchUnreachable
+}
+
+// status is how the visits to a source went. Its owner guards it.
+type status struct {
+	lastFetch   time.Time
+	lastFailure time.Time
+	failure     Failure
+	fetches     uint64
+	failures    uint64
+}
+
+func (s *status) succeed(at time.Time) {
+	s.lastFetch = at
+	s.fetches++
+}
+
+func (s *status) fail(at time.Time, f Failure) {
+	s.lastFailure, s.failure = at, f
+	s.failures++
+}

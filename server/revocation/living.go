@@ -1,0 +1,194 @@
+package revocation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tashika-jp/tashika/certs"
+)
+
+// Living is the living index. All methods may be called from any number of goroutines.
+type Living struct {
+	// snapshot is what List answers from, and all that it touches.
+	snapshot atomic.Pointer[snapshot]
+	// conf is what Ask and the visits work by.
+	conf atomic.Pointer[conf]
+
+	store *store // nil: memory only; immutable
+	limit *limits
+	wake  chan struct{} // tells Run that the schedule changed
+
+	// commit is held from the last comparison of a list with the one that serves until it
+	// is on disk and swapped in, so that neither ever goes backwards. Taken before mu.
+	commit sync.Mutex
+	closed bool // guarded by commit
+
+	// mu guards the books: feeds and everything in them. It is held for moments only, and
+	// never by List.
+	mu      sync.Mutex
+	feeds   map[string]*feed // by source name
+	running bool
+	aia     *responder // stands for all responders that certificates name; immutable
+}
+
+var _ certs.Revocation = (*Living)(nil)
+
+// feed is a source with what came of it.
+type feed struct {
+	source Source        // immutable
+	turn   chan struct{} // holds one token: one visit at a time
+
+	// The following are guarded by Living.mu.
+	status     status
+	held       map[key]*held
+	current    *held // of a URL: the list it gave last
+	validators validators
+	seen       map[string]*visit // of a directory: its files as found last
+	streak     int               // visits in a row that brought nothing fresh
+	next       time.Time         // zero: at once
+	busy       bool              // Run has a visit under way
+	said       State             // last logged
+}
+
+// held is a list that a feed gave. Guarded by Living.mu.
+type held struct {
+	key    key
+	name   string // in Sources
+	file   string // in a drop directory; empty once it is gone
+	status status
+}
+
+// validators make a fetch conditional (RFC 9110 section 13.1).
+type validators struct{ etag, lastModified string }
+
+// New makes the index and loads the state directory, so that what was known before the
+// last stop is served at once, without network. Close it after Run has ended.
+func New(c Config) (*Living, error) {
+	conf, err := c.complete()
+	if err != nil {
+		return nil, err
+	}
+	l := &Living{
+		limit: newLimits(conf.MaxConcurrent, conf.MaxPerHost), wake: make(chan struct{}, 1),
+		feeds: make(map[string]*feed), aia: &responder{Responder: Responder{Name: aiaName}},
+	}
+	l.conf.Store(conf)
+	l.snapshot.Store(emptySnapshot())
+	for _, s := range conf.Sources {
+		l.feeds[s.Name] = newFeed(s)
+	}
+	if conf.StateDir == "" {
+		return l, nil
+	}
+	l.store, err = openStore(conf.StateDir)
+	if l.store == nil {
+		return nil, fmt.Errorf("revocation: %w", err)
+	}
+	if err != nil {
+		conf.Logger.Error("the state directory cannot be written: lists will serve from memory only",
+			"failure", StateNotWritten, "directory", conf.StateDir, "error", err)
+	}
+	l.snapshot.Store(emptySnapshot().with(l.load(conf), nil))
+	for _, f := range l.feeds {
+		l.resume(conf, f)
+	}
+	return l, nil
+}
+
+func newFeed(s Source) *feed {
+	f := &feed{source: s, turn: make(chan struct{}, 1), held: make(map[key]*held), seen: make(map[string]*visit)}
+	f.turn <- struct{}{}
+	return f
+}
+
+// Close gives up the state directory. What serves goes on serving, but nothing new is taken in.
+func (l *Living) Close() error {
+	l.commit.Lock()
+	defer l.commit.Unlock()
+	if l.closed {
+		return nil
+	}
+	l.closed = true
+	l.signal()
+	if l.store == nil {
+		return nil
+	}
+	return l.store.close()
+}
+
+// forget drops what the feed knows of a list, so that the next visit begins anew. Called
+// with mu held.
+func (f *feed) forget(k key) {
+	delete(f.held, k)
+	for name, v := range f.seen {
+		if v.held != nil && v.held.key == k {
+			delete(f.seen, name)
+		}
+	}
+	if f.current != nil && f.current.key == k {
+		f.current, f.validators = nil, validators{}
+	}
+}
+
+// hold enters a list into the feed's books. Called with mu held, or before anybody else
+// has the Living.
+func (f *feed) hold(x *candidate, file string) *held {
+	h := f.held[x.key]
+	if h == nil {
+		h = &held{key: x.key, name: f.source.Name}
+		if f.source.Directory != "" {
+			h.name = nameOf(f.source.Name, x)
+			for _, other := range f.held {
+				if other.name == h.name {
+					h.name += "-" + x.key.file()[:8]
+					break
+				}
+			}
+		}
+		f.held[x.key] = h
+	}
+	h.file = file
+	return h
+}
+
+// Refresh visits one source now and waits for what comes of it. The error is an *Error,
+// or that of the context.
+func (l *Living) Refresh(ctx context.Context, name string) error {
+	l.mu.Lock()
+	f := l.feeds[name]
+	l.mu.Unlock()
+	if f == nil {
+		return fmt.Errorf("%w: %s", ErrUnknownSource, name)
+	}
+	return l.visit(ctx, f)
+}
+
+// RefreshAll visits all sources now and waits. The errors are joined.
+func (l *Living) RefreshAll(ctx context.Context) error {
+	l.mu.Lock()
+	names := make([]string, 0, len(l.feeds))
+	for name := range l.feeds {
+		names = append(names, name)
+	}
+	l.mu.Unlock()
+	slices.Sort(names)
+	errs := make([]error, len(names))
+	var jobs sync.WaitGroup
+	for i, name := range names {
+		jobs.Go(func() { errs[i] = l.Refresh(ctx, name) })
+	}
+	jobs.Wait()
+	return errors.Join(errs...)
+}
+
+func (l *Living) signal() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,177 @@
+package revocation
+
+import (
+	"errors"
+
+	"github.com/tashika-jp/tashika/certs/anchors"
+)
+
+// Reconfigure replaces sources, responders, anchors, the allow-list and the bounds, as on
+// SIGHUP. The lists of sources that stay keep serving as long as they pass the new
+// configuration; the rest stops serving at once. The state directory, the concurrency, and the HTTP
+// client are those of New.
+func (l *Living) Reconfigure(c Config) error {
+	before := l.conf.Load()
+	if c.StateDir != before.StateDir {
+		return errors.New("revocation: the state directory cannot be changed without a restart")
+	}
+	c.HTTPClient = before.HTTPClient
+	next, err := c.complete()
+	if err != nil {
+		return err
+	}
+	l.commit.Lock()
+	defer l.commit.Unlock()
+	if l.closed {
+		return ErrClosed
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	feeds := make(map[string]*feed, len(next.Sources))
+	for _, s := range next.Sources {
+		f := newFeed(s)
+		if old := l.feeds[s.Name]; old != nil && old.source.location() == s.location() {
+			f.inherit(old)
+		}
+		feeds[s.Name] = f
+	}
+	for id, r := range next.responders {
+		if old := before.responders[id]; old != nil && old.Name == r.Name && old.URL == r.URL {
+			r.inherit(old)
+		}
+	}
+	l.feeds = feeds
+	l.conf.Store(next)
+	l.snapshot.Store(l.sift(next, before))
+	l.signal()
+	return nil
+}
+
+// inherit takes over what another configuration of the same source has come to. Files are
+// looked at again, and all is visited soon: what was refused may pass now.
+func (f *feed) inherit(old *feed) {
+	f.status, f.held, f.current, f.validators, f.said = old.status, old.held, old.current, old.validators, old.said
+}
+
+// sift returns the snapshot of the lists that pass a configuration, and makes the feeds
+// forget the others. Called with commit and mu held.
+func (l *Living) sift(c *conf, before *conf) *snapshot {
+	// Which algorithm a list was signed with is not kept. If one was withdrawn, the state directory is
+	// read and checked again, as at a start; what is not there has to be fetched again.
+	for _, a := range before.Allow {
+		if !c.Allow.Allows(a) {
+			for _, f := range l.feeds {
+				clear(f.held)
+				f.current, f.validators = nil, validators{}
+			}
+			return emptySnapshot().with(l.load(c), nil)
+		}
+	}
+	var keep []*live
+	for k, x := range l.snapshot.Load().lists {
+		a := sameAnchor(c.Anchors, x.anchor)
+		f := l.holder(k, x.about.Source)
+		if a == nil || f == nil || !keepsPromise(&f.source, a, x.index.Scope()) {
+			continue
+		}
+		y := *x
+		y.anchor, y.source, y.about.Source = a, f.held[k].name, f.source.Name
+		keep = append(keep, &y)
+	}
+	next := emptySnapshot().with(keep, nil)
+	for _, f := range l.feeds {
+		for k := range f.held {
+			if next.lists[k] == nil {
+				f.forget(k)
+			}
+		}
+	}
+	return next
+}
+
+// holder is the feed that gave a list: the one of the name, or else any. Called with mu held.
+func (l *Living) holder(k key, name string) *feed {
+	if f := l.feeds[name]; f != nil && f.held[k] != nil {
+		return f
+	}
+	for _, f := range l.feeds {
+		if f.held[k] != nil {
+			return f
+		}
+	}
+	return nil
+}
+
+// load reads the state directory. What is there was accepted once, so only the clock and
+// the order of lists are not asked again: if our clock stepped back, a list from the future keeps
+// holding the line (and its answers are UNKNOWN). Called with mu held, or before anybody else
+// has the Living.
+func (l *Living) load(c *conf) []*live {
+	if l.store == nil {
+		return nil
+	}
+	names, err := l.store.names()
+	if err != nil {
+		c.Logger.Error("the state directory cannot be read", "failure", StateNotWritten, "error", err)
+		return nil
+	}
+	var lists []*live
+	for _, name := range names {
+		x, failure := l.loadOne(c, name)
+		if x != nil {
+			lists = append(lists, x)
+			continue
+		}
+		err := l.store.setAside(name)
+		c.Logger.Error("a list of the state directory is not believed and was set aside", "file", name, "failure", failure, "error", err)
+	}
+	c.Logger.Info("revocation lists loaded from the state directory", "lists", len(lists))
+	return lists
+}
+
+// loadOne returns the list of a state file, or why it is not believed.
+func (l *Living) loadOne(c *conf, name string) (*live, string) {
+	der, about, err := l.store.read(name)
+	if err != nil {
+		return nil, "STATE_CORRUPT"
+	}
+	f := l.feeds[about.Source]
+	for _, other := range l.feeds { // the source may have been given another name
+		if f == nil && other.source.location() == about.Location {
+			f = other
+		}
+	}
+	if f == nil {
+		return nil, "SOURCE_NOT_CONFIGURED"
+	}
+	next, ids := c.authenticate(der, &f.source)
+	if next == nil {
+		return nil, string(ids[0])
+	}
+	// A file under another's name would let an old copy stand beside the list that replaced it.
+	if next.key.file() != name {
+		return nil, "STATE_CORRUPT"
+	}
+	about.Source = f.source.Name
+	h := f.hold(next, about.File)
+	h.status.lastFetch = about.Fetched
+	if f.status.lastFetch.Before(about.Fetched) {
+		f.status.lastFetch = about.Fetched
+		if f.source.URL != "" {
+			f.current, f.validators = h, validators{}
+			if about.Location == f.source.URL {
+				f.validators = validators{about.ETag, about.LastModified}
+			}
+		}
+	}
+	return &live{key: next.key, index: next.index, anchor: next.anchor, source: h.name, digest: about.SHA256, about: about}, ""
+}
+
+func sameAnchor(set *anchors.Set, a *anchors.Anchor) *anchors.Anchor {
+	for _, b := range set.All() {
+		if b.Fingerprint == a.Fingerprint {
+			return b
+		}
+	}
+	return nil
+}

@@ -1,0 +1,303 @@
+package revocation
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tashika-jp/tashika/certs/anchors"
+	"github.com/tashika-jp/tashika/certs/signature"
+)
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// trickle is a body that gives an octet a second.
+type trickle struct{ ctx context.Context }
+
+func (b *trickle) Read(p []byte) (int, error) {
+	time.Sleep(time.Second)
+	p[0] = 0x30
+	return 1, b.ctx.Err()
+}
+
+func (*trickle) Close() error { return nil }
+
+func serveOn(t testing.TB, h http.Handler) string {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// stateFiles are the names and contents of the state directory, as one fingerprint.
+func stateFiles(t testing.TB, l *Living) string {
+	t.Helper()
+	var all bytes.Buffer
+	entries, err := os.ReadDir(l.store.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		data, _ := os.ReadFile(filepath.Join(l.store.dir, e.Name()))
+		all.WriteString(e.Name() + "\n" + anchors.Fingerprint(data) + "\n")
+	}
+	return all.String()
+}
+
+func nobody(t testing.TB) *http.Client {
+	return &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
+		return nil, errors.New("no network")
+	})}
+}
+
+func TestRestartWithoutNetwork(t *testing.T) {
+	a, dir := newAuthority(t), t.TempDir()
+	north, south := nameFrom(t, "CN=North,C=JP"), nameFrom(t, "CN=South,C=JP")
+	s := newSite()
+	der := a.list(t, listing{number: 3, scope: north, serials: []int64{10}})
+	s.list("/north", der)
+	s.list("/south", a.list(t, listing{number: 4, scope: south}))
+	c := Config{Anchors: setOf(t, a), HTTPClient: s.client(), StateDir: dir, Sources: []Source{
+		{Name: "north", URL: "http://ca.example/north", Required: true}, {Name: "south", URL: "http://ca.example/south", Required: true},
+	}}
+	l := start(t, c)
+	refresh(t, l)
+	before := l.Sources()
+	l.Close()
+	state, err := filepath.Glob(filepath.Join(dir, "*.list"))
+	if err != nil || len(state) != 2 {
+		t.Fatalf("state files %v, %v", state, err)
+	}
+
+	c.HTTPClient = nobody(t)
+	l = start(t, c)
+	if is, number := revoked(l, a, a.certificate(t, 10, north)); !is || number != "3" {
+		t.Errorf("after the restart: revoked %v by list %q", is, number)
+	}
+	if !l.Ready(testNow) {
+		t.Error("not ready after the restart")
+	}
+	for i, s := range l.Sources() {
+		if s.Fetches, before[i].Fetches = 0, 0; s != before[i] {
+			t.Errorf("was %+v\nnow %+v", before[i], s)
+		}
+	}
+	if err := l.RefreshAll(context.Background()); !errors.Is(err, &Error{Failures: []Failure{FetchUnreachable}}) {
+		t.Errorf("error %v", err)
+	}
+	l.Close()
+
+	// And with a network it asks only whether there is anything new.
+	c.HTTPClient = s.client()
+	l = start(t, c)
+	asked := s.asked()
+	refresh(t, l)
+	for _, r := range s.requests[asked:] {
+		if r.Header.Get("If-None-Match") == "" {
+			t.Errorf("%s: not conditional", r.URL)
+		}
+	}
+	// An older list does not get in by way of a restart.
+	s.list("/north", a.list(t, listing{number: 2, scope: north}))
+	if err := l.Refresh(context.Background(), "north"); !errors.Is(err, &Error{Failures: []Failure{"CRL_NUMBER_LOWER"}}) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestNotModified: 304 keeps the list and counts as a fetch.
+func TestNotModified(t *testing.T) {
+	a, clock := newAuthority(t), &hands{at: testNow}
+	s := newSite()
+	s.list("/", a.list(t, listing{number: 3}))
+	l := start(t, Config{Anchors: setOf(t, a), HTTPClient: s.client(), Clock: clock.now, Sources: []Source{{Name: "x", URL: "http://ca.example/"}}})
+	refresh(t, l)
+	clock.set(testNow.Add(time.Hour))
+	refresh(t, l)
+	if s := sourceState(t, l, "x"); s.LastFetch != testNow.Add(time.Hour) || s.Number != "3" || s.Failure != "" || s.Fetches != 2 {
+		t.Errorf("%+v", s)
+	}
+	if got := s.requests[1].Header.Get("If-None-Match"); got == "" {
+		t.Error("second fetch is not conditional")
+	}
+}
+
+// TestCorruptState: whatever happens to a state file, it is never believed, and it is set aside.
+func TestCorruptState(t *testing.T) {
+	a, stranger := newAuthority(t), newAuthority(t)
+	dir := t.TempDir()
+	s := newSite()
+	s.list("/", a.list(t, listing{number: 3, serials: []int64{10}}))
+	c := Config{Anchors: setOf(t, a), HTTPClient: s.client(), StateDir: dir, Sources: []Source{{Name: "x", URL: "http://ca.example/"}}}
+	l := start(t, c)
+	refresh(t, l)
+	l.Close()
+	files, _ := filepath.Glob(filepath.Join(dir, "*.list"))
+	whole, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	try := func(what, name string, content []byte, c Config, want bool) {
+		t.Helper()
+		dir := t.TempDir()
+		c.StateDir = dir
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		l := start(t, c)
+		defer l.Close()
+		if is, _ := revoked(l, a, a.certificate(t, 10, nil)); is != want {
+			t.Errorf("%s: believed %v", what, is)
+		}
+		if _, err := os.Stat(filepath.Join(dir, "aside", name)); (err == nil) == want {
+			t.Errorf("%s: set aside: %v", what, err)
+		}
+	}
+	name := filepath.Base(files[0])
+	try("whole", name, whole, c, true)
+	for i := 0; i < len(whole); i += 7 {
+		bad := slices.Clone(whole)
+		bad[i] ^= 0x40
+		try("changed", name, bad, c, false)
+		try("truncated", name, whole[:i], c, false)
+	}
+	try("longer", name, append(slices.Clone(whole), 0), c, false)
+	try("another name", strings.Repeat("0", 40)+".list", whole, c, false)
+	other := c
+	other.Anchors = setOf(t, stranger)
+	try("of no anchor", name, whole, other, false)
+	other = c
+	other.Sources = []Source{{Name: "y", URL: "http://other.example/"}}
+	try("of no source", name, whole, other, false)
+	other.Sources = []Source{{Name: "y", URL: "http://ca.example/"}}
+	try("of a renamed source", name, whole, other, true)
+	other.Sources = []Source{{Name: "x", URL: "http://ca.example/", Partition: nameFrom(t, "CN=North")}}
+	try("not as promised", name, whole, other, false)
+	other = c
+	other.Allow = signature.AllowList{signature.PKCS1SHA256}
+	try("algorithm withdrawn", name, whole, other, false)
+	// A list from the future was accepted once: the clock stepped back, and it holds the line.
+	other = c
+	other.Clock = func() time.Time { return testNow.Add(-48 * time.Hour) }
+	try("from the future", name, whole, other, true)
+}
+
+func TestTwoProcessesRefuse(t *testing.T) {
+	a, dir := newAuthority(t), t.TempDir()
+	c := Config{Anchors: setOf(t, a), Allow: allow, StateDir: dir, Logger: quiet}
+	l := start(t, c)
+	if _, err := New(c); err == nil || !strings.Contains(err.Error(), "belongs to another process (pid ") {
+		t.Errorf("error %v", err)
+	}
+	l.Close()
+	l = start(t, c)
+	l.Close()
+	if err := l.Refresh(context.Background(), "x"); !errors.Is(err, ErrUnknownSource) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestStateNotWritten: without a disk the list serves from memory, the source says so, and
+// as soon as there is a disk again it is written.
+func TestStateNotWritten(t *testing.T) {
+	a, dir := newAuthority(t), filepath.Join(t.TempDir(), "state")
+	s, logs := newSite(), new(journal)
+	s.list("/", a.list(t, listing{number: 3, serials: []int64{10}}))
+	c := Config{Anchors: setOf(t, a), HTTPClient: s.client(), StateDir: dir, Logger: logs.logger(), Sources: []Source{{Name: "x", URL: "http://ca.example/", Required: true}}}
+	l := start(t, c)
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := l.RefreshAll(context.Background()); !errors.Is(err, &Error{Failures: []Failure{StateNotWritten}}) {
+			t.Errorf("error %v", err)
+		}
+		if is, _ := revoked(l, a, a.certificate(t, 10, nil)); !is || !l.Ready(testNow) {
+			t.Error("does not serve from memory")
+		}
+		if s := sourceState(t, l, "x"); s.State != Fresh || s.Failure != StateNotWritten || s.LastFetch.IsZero() {
+			t.Errorf("%+v", s)
+		}
+	}
+	if !strings.Contains(logs.String(), string(StateNotWritten)) {
+		t.Error("not logged")
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	refresh(t, l)
+	l.Close()
+	c.HTTPClient = nobody(t)
+	if is, _ := revoked(start(t, c), a, a.certificate(t, 10, nil)); !is {
+		t.Error("was not written when it could be")
+	}
+}
+
+// TestReadOnlyState: what is in a directory that cannot be locked is served, and nothing is
+// written there.
+func TestReadOnlyState(t *testing.T) {
+	a, dir := newAuthority(t), t.TempDir()
+	s := newSite()
+	s.list("/", a.list(t, listing{number: 3}))
+	c := Config{Anchors: setOf(t, a), HTTPClient: s.client(), StateDir: dir, Sources: []Source{{Name: "x", URL: "http://ca.example/"}}}
+	l := start(t, c)
+	refresh(t, l)
+	l.Close()
+	lock := filepath.Join(dir, lockName)
+	if err := errors.Join(os.Remove(lock), os.Mkdir(lock, 0o700)); err != nil { // nobody can write to it, root included
+		t.Fatal(err)
+	}
+	l = start(t, c)
+	before := stateFiles(t, l)
+	for _, want := range []string{"3", "4"} {
+		if _, number := revoked(l, a, a.certificate(t, 10, nil)); number != want {
+			t.Errorf("list %q serves, want %s", number, want)
+		}
+		s.list("/", a.list(t, listing{number: 4}))
+		if err := l.RefreshAll(context.Background()); !errors.Is(err, &Error{Failures: []Failure{StateNotWritten}}) {
+			t.Errorf("error %v", err)
+		}
+	}
+	if after := stateFiles(t, l); after != before {
+		t.Errorf("state directory went from %s to %s", before, after)
+	}
+	c.StateDir = lock + "/no/such\x00place"
+	if _, err := New(c); err == nil {
+		t.Error("a state directory that cannot even be read is no error")
+	}
+}
+
+// TestSpoolOutlivesDisk: a disk that fails in the middle of a list loses nothing of it.
+func TestSpoolOutlivesDisk(t *testing.T) {
+	st := &store{dir: t.TempDir(), lock: os.Stdin}
+	s := newSpool(st)
+	defer s.discard()
+	s.Write([]byte("first, "))
+	readOnly, err := os.Open(s.file.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.file.Close()
+	s.file = readOnly // from here on every write fails
+	s.Write([]byte("second, "))
+	s.Write([]byte("third"))
+	got, err := s.bytes()
+	if string(got) != "first, second, third" || err != nil || s.broken == nil || s.size != 20 || s.digest() != anchors.Fingerprint(got) {
+		t.Errorf("%q, %v; broken: %v", got, err, s.broken)
+	}
+	if _, err := st.seal(s, record{}); err == nil {
+		t.Error("sealed without a disk")
+	}
+	if left, _ := os.ReadDir(st.dir); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
