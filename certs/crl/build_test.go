@@ -28,16 +28,19 @@ var now = time.Date(2026, 11, 23, 3, 0, 0, 0, time.UTC)
 var allowed = signature.AllowList{signature.PKCS1SHA256, signature.ECDSASHA256}
 
 var (
-	rsaKey = sync.OnceValue(func() crypto.Signer {
-		k, err := rsa.GenerateKey(rand.Reader, 2048)
-		if err != nil {
-			panic(err)
-		}
-		return k
-	})
+	rsaKey     = sync.OnceValue(newRSAKey)
+	otherRSA   = sync.OnceValue(newRSAKey)
 	ecKey      = sync.OnceValue(newECKey)
 	otherECKey = sync.OnceValue(newECKey)
 )
+
+func newRSAKey() crypto.Signer {
+	k, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return k
+}
 
 func newECKey() crypto.Signer {
 	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

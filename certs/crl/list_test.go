@@ -254,7 +254,7 @@ func FuzzParse(f *testing.F) {
 	f.Add(a.conforming(tsukuba, revoke([]byte{1}, now), revoke([]byte{0, 0x80}, now, because(KeyCompromise))).sign(a.key))
 	s := a.conforming(nil, revoke([]byte{0xff}, now, because(RemoveFromCRL), extension{"2.5.29.29", true, seq(directory(tsukuba))}))
 	s.set("2.5.29.27", true, integer(1))
-	s.set("2.5.29.28", true, seq(relative("x"), wrap(tag(3), []byte{1, 0x60}), wrap(tag(4), flagTrue)))
+	s.set("2.5.29.28", true, seq(relative("x"), wrap(tag(3), []byte{5, 0x60}), wrap(tag(4), flagTrue)))
 	f.Add(s.sign(a.key))
 	f.Fuzz(func(t *testing.T, der []byte) {
 		l := agree(t, der)

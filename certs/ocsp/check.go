@@ -99,7 +99,7 @@ func Check(der []byte, req *Request, issuer *pkix.Certificate, key *signature.Pu
 	found.add(r.unknownCritical || one != nil && one.unknownCritical, reason.OCSPUnknownCriticalExtension)
 	r.checkNonce(&found, req, o)
 	if one != nil {
-		r.checkTimes(&found, one, o)
+		one.checkTimes(&found, o)
 	}
 	for _, id := range r.checkSigner(issuer, key, o) { // last, because it is dear
 		found.add(true, id)
@@ -168,11 +168,10 @@ func (r *response) checkNonce(found *findings, req *Request, o Options) {
 	}
 }
 
-func (r *response) checkTimes(found *findings, one *single, o Options) {
-	latest := o.At.Add(o.Skew)
-	// RFC 6960 section 4.2.2.1: thisUpdate later than the local system time is unreliable; so is a response
-	// produced later.
-	found.add(one.thisUpdate.After(latest) || r.producedAt.After(latest), reason.OCSPNotYetValid)
+func (one *single) checkTimes(found *findings, o Options) {
+	// RFC 6960 section 4.2.2.1: thisUpdate later than the local system time is unreliable. Of producedAt it
+	// demands nothing, and nothing rests on it (openssl/05 was produced after its time of validation).
+	found.add(one.thisUpdate.After(o.At.Add(o.Skew)), reason.OCSPNotYetValid)
 	if one.nextUpdate.IsZero() {
 		// RFC 6960 section 4.2.2.1: without nextUpdate newer information is available all the time. Then
 		// only the age bounds how long the answer lasts, and without a bound it would last for ever.

@@ -188,20 +188,23 @@ func (r *response) parseTBS(s cryptobyte.String) error {
 }
 
 func (r *response) parseResponderID(s *cryptobyte.String) error {
-	var choice cryptobyte.String
+	var choice, key cryptobyte.String
+	var tag asn1.Tag
+	if !s.ReadAnyASN1(&choice, &tag) {
+		return errMalformed
+	}
 	var err error
-	switch {
-	case s.ReadASN1(&choice, explicit1):
+	switch tag {
+	case explicit1:
 		r.responderName, err = pkix.ReadName(&choice)
-	case s.ReadASN1(&choice, explicit2):
-		var key cryptobyte.String
+	case explicit2:
 		// RFC 6960 section 4.2.1: the SHA-1 hash of the responder's public key.
 		if !choice.ReadASN1(&key, asn1.OCTET_STRING) || len(key) != 20 {
-			err = errMalformed
+			return errMalformed
 		}
 		r.responderKey = key
 	default:
-		err = errMalformed
+		return errMalformed
 	}
 	if err == nil && !choice.Empty() {
 		err = errMalformed
@@ -269,17 +272,22 @@ func readCertID(s *cryptobyte.String) (id certID, ok bool) {
 // readStatus reads CertStatus.
 func (one *single) readStatus(s *cryptobyte.String) bool {
 	var content, explicit cryptobyte.String
-	switch {
-	case s.ReadASN1(&content, asn1.Tag(0).ContextSpecific()):
-		one.status = Good
-		return content.Empty()
-	case s.ReadASN1(&content, asn1.Tag(2).ContextSpecific()):
-		one.status = Unknown
-		return content.Empty()
-	case !s.ReadASN1(&content, explicit1):
+	var tag asn1.Tag
+	if !s.ReadAnyASN1(&content, &tag) {
 		return false
 	}
-	one.status = Revoked
+	switch tag {
+	case asn1.Tag(0).ContextSpecific():
+		one.status = Good
+		return content.Empty()
+	case asn1.Tag(2).ContextSpecific():
+		one.status = Unknown
+		return content.Empty()
+	case explicit1:
+		one.status = Revoked
+	default:
+		return false
+	}
 	var ok bool
 	if one.revoked, ok = pkix.ReadGeneralizedTime(&content); !ok || content.Empty() {
 		return ok

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+)
+
+// httpDoor goes in through the HTTP gateway with nothing but net/http and JSON, as a
+// relying party without an SDK does.
+type httpDoor struct {
+	base   string            // such as "http://127.0.0.1:8080"
+	tokens map[string]string // by relying party
+}
+
+func (d *httpDoor) name() string { return "http" }
+
+func (d *httpDoor) post(ctx context.Context, party, path string, request, response any) error {
+	body, err := json.Marshal(request)
+	if err != nil {
+		return err
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, d.base+path, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Authorization", "Bearer "+d.tokens[party])
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s: %s", path, resp.Status, answer)
+	}
+	return json.Unmarshal(answer, response)
+}
+
+func (d *httpDoor) challenge(ctx context.Context, party, use string) ([]byte, error) {
+	var out struct{ Challenge []byte }
+	err := d.post(ctx, party, "/v1/challenges", map[string]any{"use": use}, &out)
+	return out.Challenge, err
+}
+
+func (d *httpDoor) verify(ctx context.Context, p presentation) (answer, error) {
+	request := map[string]any{
+		"use": p.use, "certificate": p.certificate, "signature": p.signature, "signatureAlgorithm": p.algorithm,
+	}
+	if p.method != "" {
+		request["revocationMethod"] = p.method
+	}
+	if p.content != nil {
+		request["content"] = p.content
+	} else {
+		request["challenge"] = p.challenge
+	}
+	var out struct {
+		Verdict          string
+		Reasons          []struct{ ID string }
+		Guidance         struct{ Text struct{ JA, EN string } }
+		HolderAttributes *struct{ CommonName struct{ Text string } }
+		Status           struct{ Fallback bool }
+	}
+	started := time.Now()
+	if err := d.post(ctx, p.party, "/v1:verify", request, &out); err != nil {
+		return answer{}, err
+	}
+	a := answer{verdict: shortVerdict(out.Verdict), ja: out.Guidance.Text.JA, en: out.Guidance.Text.EN,
+		elapsed: time.Since(started), hasFour: out.HolderAttributes != nil && out.HolderAttributes.CommonName.Text != "",
+		fallback: out.Status.Fallback}
+	for _, r := range out.Reasons {
+		a.reasons = append(a.reasons, r.ID)
+	}
+	return a, nil
+}

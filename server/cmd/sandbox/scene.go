@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"github.com/tashika-jp/tashika/certs/anchors"
+	"github.com/tashika-jp/tashika/certs/profile"
+	"github.com/tashika-jp/tashika/certs/sandbox"
+	"github.com/tashika-jp/tashika/client"
+	sandboxv1 "github.com/tashika-jp/tashika/proto/tashika/sandbox/v1"
+	"github.com/tashika-jp/tashika/server"
+	"google.golang.org/grpc"
+)
+
+// scene is the pretend world, the server and the ways into it.
+type scene struct {
+	world  *sandbox.World
+	server *server.Server
+	doors  []door
+	tokens map[string]string // by relying party
+	ended  chan error        // the server's end
+	close  func()
+
+	mu     sync.Mutex
+	holder int
+}
+
+// nextHolder is the next invented person.
+func (s *scene) nextHolder() sandbox.Holder {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.holder++
+	return sandbox.HolderN(s.holder - 1)
+}
+
+// refresh makes the server fetch all lists now. What it refuses is part of some scenarios, and it says so
+// in its log and in ListSources.
+func (s *scene) refresh(ctx context.Context) { _ = s.server.RefreshRevocation(ctx) }
+
+// heal ends all faults but the one that belongs to the world: the lists of one municipality are past their
+// nextUpdate.
+func (s *scene) heal() {
+	s.world.ClearFaults()
+	for _, list := range s.world.Sources().Lists {
+		if list.Municipality == staleMunicipality {
+			check(s.world.SetListFault(list.ListID, sandbox.ListFault{Kind: sandbox.ListStale}))
+		}
+	}
+}
+
+// parties are the relying parties and what each was granted.
+var parties = map[string][]profile.Use{
+	kiosk:      {profile.ConvenienceStoreIssuance},
+	otherKiosk: {profile.ConvenienceStoreIssuance},
+	clinic:     {profile.HealthInsurance, profile.ConvenienceStoreIssuance},
+	kyc:        {profile.PrivateIdentityVerification},
+}
+
+// open makes the world, starts the server on it and waits until it is ready.
+func open(ctx context.Context, grpcAddress, httpAddress, jlisAddress string, progress, log io.Writer) (*scene, error) {
+	fmt.Fprintln(progress, "模擬 J-LIS を準備しています / preparing a pretend J-LIS: authorities, keys, lists, responders …")
+	listener, err := listenLoopback(jlisAddress)
+	if err != nil {
+		return nil, err
+	}
+	keys := sandbox.NewKeyPool(sandbox.KeyPoolConfig{Ahead: 32})
+	world, err := sandbox.New(sandbox.Config{PublicURL: "http://" + listener.Addr().String(), Keys: keys})
+	if err != nil {
+		return nil, err
+	}
+	s := &scene{world: world, tokens: map[string]string{}, ended: make(chan error, 1)}
+	s.heal()
+	jlis := &http.Server{Handler: world.Handler(), ReadHeaderTimeout: 10 * time.Second}
+	go jlis.Serve(listener)
+
+	config, err := s.config(grpcAddress, httpAddress, log)
+	if err != nil {
+		return nil, err
+	}
+	if s.server, err = server.New(config); err != nil {
+		return nil, err
+	}
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	go func() { s.ended <- s.server.Run(serving) }()
+	s.close = func() {
+		stop()
+		select {
+		case <-s.ended:
+		case <-time.After(30 * time.Second):
+		}
+		jlis.Close()
+	}
+	s.refresh(ctx)
+	if s.doors, err = s.openDoors(); err != nil {
+		s.close()
+		return nil, err
+	}
+	fmt.Fprintf(progress, "gRPC %s   HTTP http://%s   J-LIS %s\n\n", s.server.GRPCAddr(), s.server.HTTPAddr(), world.PublicURL())
+	return s, nil
+}
+
+// listenLoopback refuses every address but loopback: secrets of the world are public.
+func listenLoopback(address string) (net.Listener, error) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
+		return nil, fmt.Errorf("%s is not a loopback address, and the sandbox listens nowhere else", address)
+	}
+	return net.Listen("tcp", address)
+}
+
+// config is the server's configuration for the world, as an operator would write it.
+func (s *scene) config(grpcAddress, httpAddress string, log io.Writer) (server.Config, error) {
+	c := server.Config{
+		Listen: server.Listen{GRPC: grpcAddress, HTTP: httpAddress, Plaintext: "loopback-only"},
+		Anchors: server.Anchors{Set: "sandbox", Policies: map[string][]string{
+			profile.MobileSign.String(): {sandbox.PolicyMobileSign}, profile.MobileAuth.String(): {sandbox.PolicyMobileAuth},
+		}},
+		Metrics:  server.Metrics{Address: "none"},
+		Clock:    s.world.Now,
+		Logger:   slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: quiet})),
+		Services: []server.Service{{Register: s.register, Gateway: s.gateway}},
+	}
+	for _, a := range s.world.Anchors() {
+		ca := anchors.Auth
+		if a.Authority == sandbox.Sign {
+			ca = anchors.Sign
+		}
+		c.AnchorSources = append(c.AnchorSources, anchors.Source{DER: a.DER, CA: ca})
+	}
+	for _, list := range s.world.Sources().Lists {
+		c.Revocation.Sources = append(c.Revocation.Sources, server.ListSource{
+			Name: fmt.Sprintf("%s-g%d-%s", list.Authority, list.Generation, list.Municipality),
+			URL:  list.URL, Partition: list.Partition, IssuerKeyID: hex.EncodeToString(list.KeyID),
+			Period: time.Minute, Timeout: 5 * time.Second, Optional: list.Municipality == staleMunicipality,
+		})
+	}
+	for _, r := range s.world.Sources().OCSP {
+		c.Revocation.Responders = append(c.Revocation.Responders, server.Responder{
+			Name: fmt.Sprintf("ocsp-%s-g%d", r.Authority, r.Generation), URL: r.URL, IssuerKeyID: hex.EncodeToString(r.KeyID),
+		})
+	}
+	for name, uses := range parties {
+		secret := make([]byte, 32)
+		if _, err := rand.Read(secret); err != nil {
+			return c, err
+		}
+		s.tokens[name] = base64.RawURLEncoding.EncodeToString(secret)
+		sum := sha256.Sum256([]byte(s.tokens[name]))
+		c.RelyingParties = append(c.RelyingParties, server.RelyingParty{
+			Name: name, Uses: uses, BearerTokenSHA256: []string{hex.EncodeToString(sum[:])}, Rate: server.Rate{PerSecond: 1000},
+		})
+	}
+	return c, nil
+}
+
+// quiet keeps the log to what went wrong in our own house: the scenarios make sources fail on purpose.
+const quiet = slog.LevelError + 1
+
+func (s *scene) register(r grpc.ServiceRegistrar) {
+	sandboxv1.RegisterSandboxServiceServer(r, &service{scene: s})
+}
+
+func (s *scene) gateway(ctx context.Context, mux *runtime.ServeMux, conn *grpc.ClientConn) error {
+	return sandboxv1.RegisterSandboxServiceHandler(ctx, mux, conn)
+}
+
+// openDoors makes a client for each relying party and a plain HTTP client for all.
+func (s *scene) openDoors() ([]door, error) {
+	g := &grpcDoor{clients: map[string]*client.Client{}}
+	for name, token := range s.tokens {
+		c, err := client.New(client.Config{Target: s.server.GRPCAddr().String(), Token: token, PlaintextLoopback: true})
+		if err != nil {
+			return nil, err
+		}
+		g.clients[name] = c
+	}
+	return []door{g, &httpDoor{base: "http://" + s.server.HTTPAddr().String(), tokens: s.tokens}}, nil
+}
