@@ -233,7 +233,7 @@ func (r *run) evidence(ctx context.Context) {
 	}
 	confirmed := r.check(CheckCertificateSignature, chain.CheckSignature(r.c, r.v.Issuer)...)
 	held := r.p.Signature == nil || r.check(CheckHolderSignature, r.holderSignature()...)
-	settled := false
+	settled, tried := false, false
 	for i, step := range steps {
 		id := CheckRevocationList
 		if step == profile.OCSP {
@@ -250,11 +250,12 @@ func (r *run) evidence(ctx context.Context) {
 		}
 		r.explain(id, results[i].findings...)
 		if r.v.Evidence = results[i].evidence; r.v.Evidence.Status != Unknown {
-			r.v.Evidence.Fallback = i > 0
+			r.v.Evidence.Fallback = tried
 			settled = true
 		} else if i > 0 && r.v.Evidence.Method == 0 {
 			r.v.Evidence = results[0].evidence // keep what there is, to tell its age
 		}
+		tried = true
 	}
 	r.status(results, settled, confirmed)
 }

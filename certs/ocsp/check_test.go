@@ -56,6 +56,9 @@ func TestAnswers(t *testing.T) {
 			}
 		}
 	}
+	if Good.String() != "good" || Revoked.String() != "revoked" || Unknown.String() != "unknown" {
+		t.Error("names of the statuses")
+	}
 	if (Answer{}).Status != Unknown {
 		t.Error("the zero value is not unknown")
 	}
@@ -216,7 +219,8 @@ func TestTrapNoNonce(t *testing.T) {
 	a.answer(t, s, without, notRequired)
 }
 
-// TestTrapCriticalExtensions: x/crypto/ocsp hands out answers whose meaning it does not know.
+// TestTrapCriticalExtensions: an answer whose meaning is not known is none; x/crypto/ocsp passes
+// over those of the response.
 func TestTrapCriticalExtensions(t *testing.T) {
 	for name, change := range map[string]func(*responseSpec){
 		"response": func(s *responseSpec) { s.extensions = append(s.extensions, extension("1.2.3", true, nil)) },

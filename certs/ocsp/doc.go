@@ -3,11 +3,11 @@
 // came.
 //
 // A response is a signed statement about a CertID, and it is worth as much as three
-// questions are answered: is it about this certificate, is it by somebody who may say so, is it
-// from now. x/crypto/ocsp leaves parts of each to its caller: it never compares
-// issuerNameHash, takes critical extensions for unknown ones, has no nonce, and accepts a
-// delegated responder without looking at its validity. Check answers all of them, tells everything that it finds, and
-// hands out an Answer only if it finds nothing.
+// questions are answered: is it about this certificate, is it by somebody who may say so, is
+// it from now. x/crypto/ocsp leaves parts of each to its caller: it compares no hashes of the
+// CertID, passes over the extensions of the response, critical ones and nonce alike, and
+// asks of a delegated responder neither its extended key usage nor its validity. Check
+// asks all of it, tells everything that it finds, and hands out an Answer only if it finds nothing.
 //
 // Who may say so: the issuer itself, or a certificate in the response which the issuer's own key
 // signed for OCSP signing (RFC 6960 section 4.2.2.2). There is no third way: no locally configured

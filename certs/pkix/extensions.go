@@ -63,6 +63,11 @@ func (x *Extensions) parseExtension(e Extension) error {
 		bits, ok = ReadNamedBits(&s, asn1.BIT_STRING)
 		x.HasKeyUsage, x.KeyUsageCritical, x.KeyUsage = true, e.Critical, KeyUsage(bits)
 	case oidSubjectAltName:
+		// RFC 5280 section 4.2.1.6 wants one name or more; authorities with an empty list exist, and a
+		// list without names says nothing that could be believed.
+		if string(e.Value) == "\x30\x00" {
+			return nil
+		}
 		x.SubjectAltNames, err = ReadGeneralNames(&s, asn1.SEQUENCE)
 	case oidIssuerAltName:
 		x.IssuerAltNames, err = ReadGeneralNames(&s, asn1.SEQUENCE)

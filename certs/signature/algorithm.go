@@ -106,8 +106,8 @@ var (
 // FromIdentifier returns the algorithm that a certificate, list or response names.
 func FromIdentifier(id pkix.AlgorithmIdentifier) (Algorithm, error) {
 	if a, ok := pkcs1IDs[id.Algorithm]; ok {
-		// RFC 4055 section 5: parameters MUST be NULL.
-		if string(id.Parameters) != derNull {
+		// RFC 4055 section 5: parameters MUST be NULL; absent ones MUST be accepted as well.
+		if id.Parameters != nil && string(id.Parameters) != derNull {
 			return Algorithm{}, ErrUnknown
 		}
 		return a, nil

@@ -177,7 +177,8 @@ func TestIdentifiers(t *testing.T) {
 		want Algorithm
 	}{
 		{"300d06092a864886f70d01010b0500", PKCS1SHA256},
-		{"300b06092a864886f70d01010b", Algorithm{}}, // NULL missing
+		{"300b06092a864886f70d01010b", PKCS1SHA256}, // NULL missing
+		{"300e06092a864886f70d01010b020101", Algorithm{}},
 		{"300a06082a8648ce3d040303", ECDSASHA384},
 		{"300c06082a8648ce3d0403030500", Algorithm{}},   // NULL where nothing belongs
 		{"300d06092a864886f70d0101040500", Algorithm{}}, // MD5

@@ -11,7 +11,7 @@ import (
 // printLines prints commands that work as they stand: with the tokens of this run, and for Verify with a signature that
 // a phone has just made.
 func (s *scene) printLines(w io.Writer) {
-	http, grpc := "http://"+s.server.HTTPAddr().String(), s.server.GRPCAddr().String()
+	http, grpc := "http://"+fmt.Sprint(s.server.HTTPAddr()), fmt.Sprint(s.server.GRPCAddr())
 	fmt.Fprintln(w, "\nトークン / bearer tokens:")
 	for _, party := range []string{kiosk, clinic, kyc} {
 		fmt.Fprintf(w, "  %-7s %s\n", party, s.tokens[party])

@@ -46,7 +46,7 @@ func printJSON(w io.Writer, o outcome) error {
 
 // The columns of the table for people, in cells of a terminal.
 const (
-	wideScenario = 46
+	wideScenario = 60
 	wideVerdict  = 13
 	wideReason   = 30
 )
@@ -54,7 +54,7 @@ const (
 func printHeader(w io.Writer) {
 	fmt.Fprintf(w, "   %s %-4s %-*s %-*s %9s  %s\n", pad("シナリオ / scenario", wideScenario), "via",
 		wideVerdict, "verdict", wideReason, "reason", "time", "窓口での案内 / counter text")
-	fmt.Fprintln(w, strings.Repeat("─", 150))
+	fmt.Fprintln(w, strings.Repeat("─", 170))
 }
 
 // printRow writes a row a person can read: the Japanese name and text with the first door, the

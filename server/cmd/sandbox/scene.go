@@ -47,7 +47,7 @@ func (s *scene) nextHolder() sandbox.Holder {
 
 // refresh makes the server fetch all lists now. What it refuses is part of some scenarios, and it says so
 // in its log and in ListSources.
-func (s *scene) refresh(ctx context.Context) { _ = s.server.RefreshRevocation(ctx) }
+func (s *scene) refresh(ctx context.Context) { _ = s.server.Refresh(ctx) }
 
 // heal ends all faults but the one that belongs to the world: the lists of one municipality are past their
 // nextUpdate.
@@ -75,7 +75,7 @@ func open(ctx context.Context, grpcAddress, httpAddress, jlisAddress string, pro
 	if err != nil {
 		return nil, err
 	}
-	keys := sandbox.NewKeyPool(sandbox.KeyPoolConfig{Ahead: 32})
+	keys := sandbox.NewKeyPool(sandbox.KeyPoolConfig{Ahead: 32, Workers: 1})
 	world, err := sandbox.New(sandbox.Config{PublicURL: "http://" + listener.Addr().String(), Keys: keys})
 	if err != nil {
 		return nil, err
@@ -107,7 +107,7 @@ func open(ctx context.Context, grpcAddress, httpAddress, jlisAddress string, pro
 		s.close()
 		return nil, err
 	}
-	fmt.Fprintf(progress, "gRPC %s   HTTP http://%s   J-LIS %s\n\n", s.server.GRPCAddr(), s.server.HTTPAddr(), world.PublicURL())
+	fmt.Fprintf(progress, "gRPC %s   HTTP http://%s   J-LIS %s\n\n", fmt.Sprint(s.server.GRPCAddr()), fmt.Sprint(s.server.HTTPAddr()), world.PublicURL())
 	return s, nil
 }
 
@@ -183,11 +183,11 @@ func (s *scene) gateway(ctx context.Context, mux *runtime.ServeMux, conn *grpc.C
 func (s *scene) openDoors() ([]door, error) {
 	g := &grpcDoor{clients: map[string]*client.Client{}}
 	for name, token := range s.tokens {
-		c, err := client.New(client.Config{Target: s.server.GRPCAddr().String(), Token: token, PlaintextLoopback: true})
+		c, err := client.New(client.Config{Target: fmt.Sprint(s.server.GRPCAddr()), Token: token, PlaintextLoopback: true})
 		if err != nil {
 			return nil, err
 		}
 		g.clients[name] = c
 	}
-	return []door{g, &httpDoor{base: "http://" + s.server.HTTPAddr().String(), tokens: s.tokens}}, nil
+	return []door{g, &httpDoor{base: "http://" + fmt.Sprint(s.server.HTTPAddr()), tokens: s.tokens}}, nil
 }

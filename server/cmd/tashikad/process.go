@@ -1,0 +1,64 @@
+package main
+
+import (
+	"math"
+	"os"
+	"runtime/debug"
+	"strconv"
+	"strings"
+)
+
+// tuneCollector trades memory for time where the environment does not say otherwise. A call leaves some
+// kilobytes behind and little of it lives, so collecting four times as rarely halves the cost of a call (design,
+// "Transport": 30-35 µs against 19-24). The limit keeps that from growing into swap when large
+// lists are loaded: three quarters of what the process may have. GOGC and GOMEMLIMIT are obeyed as always.
+func tuneCollector() {
+	if os.Getenv("GOGC") != "" {
+		return
+	}
+	debug.SetGCPercent(400)
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(available() / 4 * 3)
+	}
+}
+
+// available is the memory that the process may have, in bytes: the control group's limit, or else the
+// machine's. Where neither is known there is no limit.
+func available() int64 {
+	for _, file := range []string{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"} {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			continue
+		}
+		if n, err := strconv.ParseInt(strings.TrimSpace(string(data)), 10, 64); err == nil && n > 0 && n < 1<<50 {
+			return n
+		}
+	}
+	data, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return math.MaxInt64
+	}
+	for line := range strings.Lines(string(data)) {
+		if fields := strings.Fields(line); len(fields) == 3 && fields[0] == "MemTotal:" && fields[2] == "kB" {
+			if n, err := strconv.ParseInt(fields[1], 10, 64); err == nil {
+				return n << 10
+			}
+		}
+	}
+	return math.MaxInt64
+}
+
+// build is what was built, from what.
+func build() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "tashikad"
+	}
+	out := "tashikad " + info.Main.Version + " " + info.GoVersion
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" || s.Key == "vcs.time" || s.Key == "vcs.modified" && s.Value == "true" {
+			out += " " + s.Key + "=" + s.Value
+		}
+	}
+	return out
+}
