@@ -31,7 +31,8 @@ func start(ctx context.Context, role string, args ...string) (*process, error) {
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, self, args...)
-	cmd.Env = append(os.Environ(), roleVariable+"="+role)
+	// Both collect their garbage as tashikad does by default.
+	cmd.Env = append(os.Environ(), roleVariable+"="+role, "GOGC=400")
 	cmd.Stderr = os.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second

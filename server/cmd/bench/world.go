@@ -83,7 +83,7 @@ metrics: {address: none}
 log: {level: WARN}
 challenge: {ttl: 30m}
 relying_parties:
-  - {name: bench, uses: [convenience-store-issuance], bearer_token_sha256: [%s], rate: {per_second: 1000000}}
+  - {name: bench, uses: [convenience-store-issuance], bearer_token_sha256: [%s], rate: {per_second: 500000, burst: 1000000}}
 anchors:
   set: sandbox
   policies: {MOBILE_AUTH: ["%s"], MOBILE_SIGN: ["%s"]}

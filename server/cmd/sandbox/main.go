@@ -108,9 +108,7 @@ func (s *scene) playAll(ctx context.Context, asJSON bool, stdout, progress io.Wr
 			if ctx.Err() != nil {
 				return failed
 			}
-			limited, cancel := context.WithTimeout(ctx, 30*time.Second)
-			o := s.play(limited, c, d)
-			cancel()
+			o := s.play(ctx, c, d)
 			if played++; !o.ok {
 				failed++
 			}

@@ -146,6 +146,8 @@ func by(method string) func(*presentation) {
 // play runs a scenario through a door and compares what came with what was told.
 func (s *scene) play(ctx context.Context, c scenario, d door) (out outcome) {
 	out = outcome{scenario: c, transport: d.name()}
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
 	defer func() {
 		s.heal()
 		if r := recover(); r != nil {
