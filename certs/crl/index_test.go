@@ -325,3 +325,22 @@ func TestTrapKeyGenerationsShareOneName(t *testing.T) {
 		t.Error("an issuer without key identifier is known by its name")
 	}
 }
+
+// TestTrapSignatureCheckedAtEachLookUp: OpenSSL checks the list's signature again at every verification (160 ms with a
+// million entries). Here it is checked once, when the index is made: what happens to its octets afterwards is of
+// no account.
+func TestTrapSignatureCheckedAtEachLookUp(t *testing.T) {
+	a := theCA()
+	l := must(Parse(a.conforming(tsukuba, revoke([]byte{7}, now)).sign(a.key)))
+	x, found := NewIndex(l, a.cert, a.public, allowed)
+	if x == nil {
+		t.Fatal(found)
+	}
+	clear(l.Signature)
+	if again, _ := NewIndex(l, a.cert, a.public, allowed); again != nil {
+		t.Fatal("an index was made of a list whose signature is gone: nothing is shown")
+	}
+	if _, revoked := x.Lookup([]byte{7}); !revoked {
+		t.Error("the look-up asks for the signature again")
+	}
+}

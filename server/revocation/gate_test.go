@@ -238,8 +238,9 @@ func TestHoldReleased(t *testing.T) {
 	}
 }
 
-// TestSlowLoris: a list that trickles in ends with the timeout, and holds up nobody meanwhile.
-func TestSlowLoris(t *testing.T) {
+// TestTrapFetchUnderTheLock: a list that trickles in ends with the timeout, and holds up nobody meanwhile (OpenBao fetches
+// without timeout under the lock that requests need).
+func TestTrapFetchUnderTheLock(t *testing.T) {
 	a := newAuthority(t)
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite()

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"io"
 	"math"
 	"os"
 	"runtime/debug"
 	"strconv"
 	"strings"
+
+	"google.golang.org/grpc/grpclog"
 )
 
 // tuneCollector trades memory for time where the environment does not say otherwise. A call leaves some
@@ -46,6 +49,14 @@ func available() int64 {
 		}
 	}
 	return math.MaxInt64
+}
+
+// quietLibraries keeps gRPC's and the gateway's own complaints (a caller hung up while it was answered) out of our log, which
+// is JSON and has a line for every call, unless gRPC's variable asks for them.
+func quietLibraries() {
+	if os.Getenv("GRPC_GO_LOG_SEVERITY_LEVEL") == "" {
+		grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, io.Discard))
+	}
 }
 
 // build is what was built, from what.
