@@ -1,0 +1,91 @@
+package server
+
+import (
+	"context"
+	"encoding/hex"
+
+	"github.com/tashika-jp/tashika/certs"
+	"github.com/tashika-jp/tashika/certs/pkix"
+	"github.com/tashika-jp/tashika/certs/profile"
+	"github.com/tashika-jp/tashika/certs/signature"
+	tashikav1 "github.com/tashika-jp/tashika/proto/tashika/v1"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+// CheckStatus gives a verdict about a certificate without a signature.
+func (h *handlers) CheckStatus(ctx context.Context, r *tashikav1.CheckStatusRequest) (*tashikav1.CheckStatusResponse, error) {
+	c := callOf(ctx)
+	_, p, err := c.profile(r.GetUse())
+	if err != nil {
+		return nil, err
+	}
+	presented, err := present(p, r.GetCertificate(), r.GetRevocationMethod(), r.GetMaxAge())
+	if err != nil {
+		return nil, err
+	}
+	v, err := h.verdict(ctx, c, p, presented)
+	if err != nil {
+		return nil, err
+	}
+	return &tashikav1.CheckStatusResponse{
+		Verdict: conclusions[v.Conclusion], Reasons: reasonViews(v.Reasons), Guidance: guidanceView(v.Guidance),
+		Certificate: certificateView(presented.Certificate, v.Kind, c), Status: statusView(v.Evidence, v.Time),
+		Checks: checkViews(v.Checks), VerifyTime: timestamppb.New(v.Time), Profile: v.Profile,
+	}, nil
+}
+
+// Inspect tells what a certificate says of itself. The holder's attributes are for parties that
+// verify identities: to others a certificate is a key and a status.
+func (h *handlers) Inspect(ctx context.Context, r *tashikav1.InspectRequest) (*tashikav1.InspectResponse, error) {
+	c := callOf(ctx)
+	x, err := parse(r.GetCertificate())
+	if err != nil {
+		return nil, err
+	}
+	kind, _ := certs.Identify(x, c.state.anchors, c.state.config.Clock())
+	out := &tashikav1.InspectResponse{
+		Certificate: certificateView(x, kind, c), PublicKeyAlgorithm: keyName(x), SignatureAlgorithm: signatureName(x),
+		Policies: dotted(x.Policies), KeyUsages: x.KeyUsage.Names(), ExtendedKeyUsages: dotted(x.ExtendedKeyUsages),
+		OcspUris: x.OCSPURIs, SubjectKeyId: hex.EncodeToString(x.SubjectKeyID), UnknownCriticalExtensions: dotted(x.UnknownCritical),
+	}
+	for _, point := range x.DistributionPoints {
+		for _, name := range point.FullName {
+			if text := name.String(); text != "" {
+				out.DistributionPoints = append(out.DistributionPoints, text)
+			}
+		}
+	}
+	if attributes, err := certs.ReadHolderAttributes(x); err == nil { // else there are none to show
+		out.OtherNameTypes = dotted(attributes.Others)
+		if c.party.granted(profile.PrivateIdentityVerification) {
+			out.HolderAttributes = attributesView(attributes)
+		}
+	}
+	return out, nil
+}
+
+// keyName is the kind of the key, or the identifier of one that we do not know.
+func keyName(x *pkix.Certificate) string {
+	key, err := signature.NewPublicKey(x.PublicKeyAlgorithm, x.PublicKey)
+	if err != nil {
+		return x.PublicKeyAlgorithm.Algorithm.String()
+	}
+	return key.String()
+}
+
+// signatureName is the name of the algorithm, or the identifier of one that we do not know.
+func signatureName(x *pkix.Certificate) string {
+	a, err := signature.FromIdentifier(x.SignatureAlgorithm)
+	if err != nil {
+		return x.SignatureAlgorithm.Algorithm.String()
+	}
+	return a.String()
+}
+
+func dotted(ids []pkix.OID) []string {
+	var out []string
+	for _, id := range ids {
+		out = append(out, id.String())
+	}
+	return out
+}

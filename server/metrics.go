@@ -1,0 +1,189 @@
+package server
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/tashika-jp/tashika/server/challenge"
+	"github.com/tashika-jp/tashika/server/revocation"
+	"google.golang.org/grpc/codes"
+)
+
+// metrics are the meters of a server, in a registry of its own. Labels come from closed sets: methods that are registered,
+// codes, verdicts, reason and failure ids, doors, states of a source. No label is anything that a caller or a source made up.
+type metrics struct {
+	registry  *prometheus.Registry
+	inFlight  prometheus.Gauge
+	calls     *prometheus.CounterVec
+	durations *prometheus.HistogramVec
+	verdicts  *prometheus.CounterVec
+	reasons   *prometheus.CounterVec
+	failures  *prometheus.CounterVec
+	reloads   *prometheus.CounterVec
+}
+
+// meters are what a method's calls are counted with, looked up once.
+type meters struct {
+	ok        [2]prometheus.Counter // by door
+	durations [2]prometheus.Observer
+}
+
+func newMetrics() *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{Name: "tashika_calls_in_flight", Help: "Calls at work."}),
+		calls: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tashika_calls_total",
+			Help: "Calls by method, door and gRPC code."}, []string{"method", "door", "code"}),
+		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "tashika_call_duration_seconds",
+			Help:    "Time from the guard to the answer.",
+			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}}, []string{"method", "door"}),
+		verdicts: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tashika_verdicts_total",
+			Help: "Verdicts by method."}, []string{"method", "verdict"}),
+		reasons: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tashika_reasons_total",
+			Help: "Reasons that verdicts had, by id."}, []string{"reason"}),
+		failures: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tashika_failures_total",
+			Help: "Calls without a verdict, by the reason in google.rpc.ErrorInfo."}, []string{"failure"}),
+		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tashika_reloads_total",
+			Help: "Reloads of the configuration, by outcome."}, []string{"outcome"}),
+	}
+	m.registry.MustRegister(m.inFlight, m.calls, m.durations, m.verdicts, m.reasons, m.failures, m.reloads,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	for _, outcome := range []string{"accepted", "refused"} {
+		m.reloads.WithLabelValues(outcome)
+	}
+	return m
+}
+
+// of are the meters of a method.
+func (m *metrics) of(method string) (out meters) {
+	for _, d := range []door{grpcDoor, httpDoor} {
+		out.ok[d] = m.calls.WithLabelValues(method, d.String(), codes.OK.String())
+		out.durations[d] = m.durations.WithLabelValues(method, d.String())
+	}
+	return out
+}
+
+// observe counts a call that has ended.
+func (m *metrics) observe(c *call, code codes.Code, why failure, took time.Duration) {
+	c.method.meters.durations[c.door].Observe(took.Seconds())
+	if code == codes.OK {
+		c.method.meters.ok[c.door].Inc()
+	} else {
+		m.calls.WithLabelValues(c.method.name, c.door.String(), code.String()).Inc()
+	}
+	if c.verdict != "" {
+		m.verdicts.WithLabelValues(c.method.name, c.verdict).Inc()
+	}
+	for _, id := range c.reasons {
+		m.reasons.WithLabelValues(string(id)).Inc()
+	}
+	if _, known := failures[why]; known {
+		m.failures.WithLabelValues(string(why)).Inc()
+	}
+}
+
+// watch adds the gauges that are asked for at each scrape: revocation, challenges, readiness.
+func (m *metrics) watch(s *Server) {
+	m.registry.MustRegister(&sampler{s, []sample{
+		{desc("tashika_ready", "1 while every required source is fresh and the server is not shutting down."), prometheus.GaugeValue, func(p *picture) float64 {
+			if p.ready {
+				return 1
+			}
+			return 0
+		}},
+		{desc("tashika_revocation_oldest_age_seconds", "Greatest age, from thisUpdate, of the lists that serve."), prometheus.GaugeValue,
+			func(p *picture) float64 { return p.oldest.Seconds() }},
+		{desc("tashika_revocation_entries", "Entries of the lists that serve."), prometheus.GaugeValue,
+			func(p *picture) float64 { return float64(p.entries) }},
+		{desc("tashika_challenges_issued_total", "Challenges made."), prometheus.CounterValue,
+			func(p *picture) float64 { return float64(p.challenges.Issued) }},
+		{desc("tashika_challenges_consumed_total", "Challenges consumed without a finding."), prometheus.CounterValue,
+			func(p *picture) float64 { return float64(p.challenges.Consumed) }},
+		{desc("tashika_challenges_full_total", "Challenges turned away because too many used ones are unexpired."), prometheus.CounterValue,
+			func(p *picture) float64 { return float64(p.challenges.Full) }},
+		{desc("tashika_challenges_held", "Used, unexpired challenges in memory."), prometheus.GaugeValue,
+			func(p *picture) float64 { return float64(p.challenges.Held) }},
+		{desc("tashika_challenges_capacity", "Greatest number of used, unexpired challenges in memory."), prometheus.GaugeValue,
+			func(p *picture) float64 { return float64(p.challenges.Capacity) }},
+	}, desc("tashika_revocation_sources", "Sources by state.", "state"),
+		desc("tashika_revocation_visits_total", "Visits to sources since they are configured, by outcome.", "outcome"),
+		desc("tashika_revocation_last_failures", "Sources by the failure of their last visit, while it is later than the last success.", "failure"),
+	})
+}
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(name, help, labels, nil)
+}
+
+// picture is what one scrape sees.
+type picture struct {
+	ready      bool
+	challenges challenge.Stats
+	states     [revocation.OnDemand + 1]int
+	failing    map[revocation.Failure]int
+	oldest     time.Duration
+	entries    int64
+	successes  uint64
+	failures   uint64
+}
+
+// take looks at everything once.
+func take(s *Server) *picture {
+	now := s.state.Load().config.Clock()
+	p := &picture{ready: s.ready(), challenges: s.challenges.Stats(), failing: map[revocation.Failure]int{}}
+	for _, source := range s.evidence.Sources() {
+		if int(source.State) < len(p.states) {
+			p.states[source.State]++
+		}
+		p.successes += source.Fetches
+		p.failures += source.Failures
+		if source.LastFailure.After(source.LastFetch) {
+			p.failing[source.Failure]++
+		}
+		if !source.ThisUpdate.IsZero() { // a list; a drop directory as a whole has no time of its own
+			p.oldest = max(p.oldest, now.Sub(source.ThisUpdate))
+			p.entries += int64(source.Entries)
+		}
+	}
+	return p
+}
+
+type sample struct {
+	desc  *prometheus.Desc
+	kind  prometheus.ValueType
+	value func(*picture) float64
+}
+
+// sampler is a collector that takes one picture a scrape.
+type sampler struct {
+	server                    *Server
+	samples                   []sample
+	sources, visits, failures *prometheus.Desc
+}
+
+// Describe implements prometheus.Collector.
+func (s *sampler) Describe(out chan<- *prometheus.Desc) {
+	for _, one := range s.samples {
+		out <- one.desc
+	}
+	out <- s.sources
+	out <- s.visits
+	out <- s.failures
+}
+
+// Collect implements prometheus.Collector.
+func (s *sampler) Collect(out chan<- prometheus.Metric) {
+	p := take(s.server)
+	for _, one := range s.samples {
+		out <- prometheus.MustNewConstMetric(one.desc, one.kind, one.value(p))
+	}
+	for state := revocation.Fresh; state <= revocation.OnDemand; state++ {
+		out <- prometheus.MustNewConstMetric(s.sources, prometheus.GaugeValue, float64(p.states[state]), state.String())
+	}
+	out <- prometheus.MustNewConstMetric(s.visits, prometheus.CounterValue, float64(p.successes), "success")
+	out <- prometheus.MustNewConstMetric(s.visits, prometheus.CounterValue, float64(p.failures), "failure")
+	for failure, n := range p.failing {
+		out <- prometheus.MustNewConstMetric(s.failures, prometheus.GaugeValue, float64(n), string(failure))
+	}
+}

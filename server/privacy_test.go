@@ -1,0 +1,108 @@
+package server
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/tashika-jp/tashika/certs/pkix"
+	"github.com/tashika-jp/tashika/certs/sandbox"
+	tashikav1 "github.com/tashika-jp/tashika/proto/tashika/v1"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+)
+
+// TestLogsAndMetricsArePrivate: after good calls, bad calls and broken calls through both doors, neither
+// log nor metrics have any of what was presented, in any form.
+func TestLogsAndMetricsArePrivate(t *testing.T) {
+	r := refreshed(t, nil)
+	phone := newPhone(t)
+	certificates := tashikav1.NewCertificateServiceClient(r.conn)
+	kiosk, kyc := r.kioskRequest(phone), r.kycRequest(phone)
+	attributes, err := r.verification().Verify(as(kycToken), kyc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second is a replay
+		body, err := protojson.Marshal(kiosk)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.post("/v1:verify", kioskToken, string(body))
+		r.post("/v1:verify", kioskToken, string(body)+"}")
+		r.post("/v1:verify", kioskToken, strings.Replace(string(body), `"signature"`, `"sig"`, 1))
+		_, _ = certificates.Inspect(as(kycToken), &tashikav1.InspectRequest{Certificate: kyc.GetCertificate()})
+		_, _ = certificates.Inspect(as(kycToken), &tashikav1.InspectRequest{Certificate: kyc.GetCertificate()[:900]})
+		_, _ = certificates.Inspect(as(kioskToken+"x"), &tashikav1.InspectRequest{Certificate: kyc.GetCertificate()})
+		wrong := proto.CloneOf(kyc)
+		wrong.Signature = append([]byte{1}, wrong.Signature...)
+		_, _ = r.verification().Verify(as(kycToken), wrong)
+	}
+	r.do("GET", "/v1/devices:check?model=SECRETMODEL&colour=SECRETCOLOUR", kioskToken, nil)
+	r.do("GET", "/v1/SECRETPATH", kioskToken, nil)
+
+	secrets := map[string]string{"token": kioskToken, "other token": kycToken, "hash of a token": hashOf(kioskToken)[0], "made up": "SECRET",
+		"name": attributes.GetHolderAttributes().GetCommonName().GetText(), "address": attributes.GetHolderAttributes().GetAddress().GetText(),
+		"date of birth": attributes.GetHolderAttributes().GetDateOfBirth().GetRecorded(), "fingerprint": attributes.GetCertificate().GetFingerprint()}
+	for name, value := range map[string][]byte{"auth certificate": kiosk.GetCertificate(), "sign certificate": kyc.GetCertificate(), "signature": kiosk.GetSignature(),
+		"other signature": kyc.GetSignature(), "challenge": kiosk.GetChallenge(), "content": kyc.GetContent()} {
+		middle := value[len(value)/3 : len(value)/3+12] // wherever a part of it is quoted from
+		secrets[name+", hex"], secrets[name+", raw"] = hex.EncodeToString(middle), string(middle)
+		for shift := range 3 {
+			secrets[name+", base64 "+string(rune('0'+shift))] = base64.StdEncoding.EncodeToString(value[shift : shift+12])
+		}
+	}
+	for _, a := range []sandbox.Authority{sandbox.Auth, sandbox.Sign} {
+		c, err := pkix.ParseCertificate(phone.Certificate(a).DER)
+		if err != nil {
+			t.Fatal(err)
+		}
+		secrets["serial of "+a.String()] = hex.EncodeToString(c.SerialNumber)
+		secrets["subject of "+a.String()] = c.Subject.String()
+	}
+	log, metrics := r.log.String(), r.metrics1()
+	if strings.Count(log, `"msg":"call"`) < 15 || !strings.Contains(log, `"verdict":"VERDICT_VALID"`) || !strings.Contains(log, `"relying_party":"kyc"`) ||
+		!strings.Contains(log, `"failure":"UNKNOWN_FIELD"`) || !strings.Contains(log, `CHALLENGE_REPLAYED`) {
+		t.Errorf("the log does not tell enough: %s", log)
+	}
+	for name, secret := range secrets {
+		for where, text := range map[string]string{"log": log, "metrics": metrics} {
+			if bytes.Contains(bytes.ToLower([]byte(text)), bytes.ToLower([]byte(secret))) {
+				t.Errorf("%s is in the %s", name, where)
+			}
+		}
+	}
+}
+
+// TestMetricLabels come from closed sets.
+func TestMetricLabels(t *testing.T) {
+	r := refreshed(t, nil)
+	if _, err := r.verification().Verify(as(kioskToken), r.kioskRequest(newPhone(t))); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/v1/a", "/v1/b"} {
+		r.do("GET", path, "", nil)
+		_ = r.conn.Invoke(as(kioskToken), "/made.Up"+path, &tashikav1.ListDevicesRequest{}, &tashikav1.ListDevicesResponse{})
+	}
+	text := r.metrics1()
+	for _, line := range []string{
+		`tashika_calls_total{code="OK",door="grpc",method="tashika.v1.VerificationService/Verify"} 1`,
+		`tashika_verdicts_total{method="tashika.v1.VerificationService/Verify",verdict="VERDICT_VALID"} 1`,
+		`tashika_failures_total{failure="ROUTE_NOT_FOUND"} 2`,
+		`tashika_failures_total{failure="METHOD_UNKNOWN"} 2`,
+		`tashika_challenges_issued_total 1`, `tashika_challenges_consumed_total 1`, `tashika_calls_in_flight 0`,
+		`tashika_revocation_sources{state="missing"} 0`,
+	} {
+		if !strings.Contains(text, line+"\n") {
+			t.Errorf("%s is missing", line)
+		}
+	}
+	for _, m := range regexp.MustCompile(`method="([^"]*)"`).FindAllStringSubmatch(text, -1) {
+		if m[1] != "unknown" && r.Server.methods["/"+m[1]] == nil {
+			t.Errorf("the label %q is not one of ours", m[1])
+		}
+	}
+}

@@ -1,0 +1,90 @@
+package server
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"sync"
+
+	"buf.build/go/protovalidate"
+	tashikav1 "github.com/tashika-jp/tashika/proto/tashika/v1"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// validator knows the rules that stand in the .proto files. Compiling them takes milliseconds,
+// so it is done once.
+var validator = sync.OnceValues(func() (protovalidate.Validator, error) {
+	return protovalidate.New(protovalidate.WithMessages(
+		&tashikav1.CreateChallengeRequest{}, &tashikav1.VerifyRequest{}, &tashikav1.CheckStatusRequest{},
+		&tashikav1.InspectRequest{}, &tashikav1.ListSourcesRequest{}, &tashikav1.CheckDeviceRequest{}, &tashikav1.ListDevicesRequest{},
+	))
+})
+
+// validate refuses a request that is not what the .proto files say. All violations are told.
+func (s *Server) validate(request any) error {
+	m, ok := request.(proto.Message)
+	if !ok {
+		return &trouble{internal, errors.New("a request that is no message")}
+	}
+	if bytes.Equal(m.ProtoReflect().GetUnknown(), unreadable) {
+		return fail(malformedRequest)
+	}
+	// A field that we do not know may have asked for something that we would not do.
+	if path, found := unknownIn(m.ProtoReflect()); found {
+		return fail(unknownField, violation{path, "UNKNOWN_FIELD", "The message has a field that this version does not know."})
+	}
+	err := s.validator.Validate(m)
+	var wrong *protovalidate.ValidationError
+	switch {
+	case err == nil:
+		return nil
+	case !errors.As(err, &wrong):
+		return &trouble{internal, err}
+	}
+	violations := make([]violation, len(wrong.Violations))
+	for i, v := range wrong.Violations {
+		violations[i] = violation{
+			field:  protovalidate.FieldPathString(v.Proto.GetField()),
+			reason: upperSnake(v.Proto.GetRuleId()), description: v.Proto.GetMessage(),
+		}
+	}
+	return fail(fieldInvalid, violations...)
+}
+
+// upperSnake makes "bytes.max_len" BYTES_MAX_LEN.
+func upperSnake(rule string) string {
+	return strings.ToUpper(strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' {
+			return r
+		}
+		return '_'
+	}, rule))
+}
+
+// unknownIn finds the message with an unknown field: its path, empty for the request itself.
+func unknownIn(m protoreflect.Message) (path string, found bool) {
+	if len(m.GetUnknown()) > 0 {
+		return "", true
+	}
+	m.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+		if field.Message() == nil || field.IsMap() {
+			return true
+		}
+		inside := func(m protoreflect.Message) {
+			var rest string
+			if rest, found = unknownIn(m); found {
+				path = strings.TrimSuffix(string(field.Name())+"."+rest, ".")
+			}
+		}
+		if !field.IsList() {
+			inside(value.Message())
+			return !found
+		}
+		for i := 0; i < value.List().Len() && !found; i++ {
+			inside(value.List().Get(i).Message())
+		}
+		return !found
+	})
+	return path, found
+}
