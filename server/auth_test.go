@@ -336,3 +336,47 @@ func (a *authority) dial(t *testing.T, r *running, c *tls.Certificate) *grpc.Cli
 func (a *authority) client(c *tls.Certificate) *http.Client {
 	return &http.Client{Transport: &http.Transport{TLSClientConfig: a.config(c), ForceAttemptHTTP2: true, DisableKeepAlives: true}}
 }
+
+// TestRenewedCertificate serves from the reload on, and an authority that was taken out is out.
+func TestRenewedCertificate(t *testing.T) {
+	ca, other := newAuthority(t), newAuthority(t)
+	named := ca.issue(t, "named.example", nil)
+	files, key := ca.files(t), keyFile(t)
+	secure := func(c *Config) {
+		c.Listen.Plaintext, c.Listen.TLS, c.FingerprintKeyFile = "", files, key
+		c.RelyingParties = append(c.RelyingParties, RelyingParty{Name: "named", Uses: profile.Uses, MTLS: MTLS{SAN: []string{"dns:named.example"}}})
+	}
+	r := start(t, secure)
+	devices := func() error {
+		_, err := tashikav1.NewDeviceServiceClient(ca.dial(t, r, named)).ListDevices(as(""), &tashikav1.ListDevicesRequest{})
+		return err
+	}
+	served := func(address string) *x509.Certificate {
+		conn, err := tls.Dial("tcp", address, &tls.Config{RootCAs: ca.pool, ServerName: "localhost", NextProtos: []string{"h2"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		return conn.ConnectionState().PeerCertificates[0]
+	}
+	if err := devices(); err != nil {
+		t.Fatal(err)
+	}
+	before := ca.server.Leaf
+	ca.server = ca.issue(t, "localhost", nil)
+	files = ca.files(t)
+	files.ClientCAFile = other.files(t).ClientCAFile
+	next := testConfig()
+	secure(&next)
+	if err := r.Reload(next); err != nil {
+		t.Fatal(err)
+	}
+	for _, address := range []string{r.GRPCAddr(), r.HTTPAddr()} {
+		if now := served(address); now.Equal(before) || !now.Equal(ca.server.Leaf) {
+			t.Errorf("%s serves the old certificate", address)
+		}
+	}
+	if status.Code(devices()) != codes.Unavailable {
+		t.Error("a client of the authority that was taken out is let in")
+	}
+}

@@ -6,6 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -244,4 +247,20 @@ func TestNoTimeLeft(t *testing.T) {
 	if _, err := r.verification().CreateChallenge(ctx, &tashikav1.CreateChallengeRequest{Use: 1}); err == nil {
 		t.Error("an answer without time")
 	}
+}
+
+// crlOnly is a folder with a profile that offers lists only.
+func crlOnly(t *testing.T) string {
+	t.Helper()
+	const name = "convenience-store-issuance.yaml"
+	data, err := os.ReadFile(filepath.Join("..", "certs", "profile", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	data = regexp.MustCompile(`methods: \[.*\]`).ReplaceAll(data, []byte("methods: [CRL]"))
+	if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }

@@ -263,6 +263,11 @@ func detailOf[T proto.Message](err error) (out T) {
 	return out
 }
 
+// retryOf is when an error says to come back; 0 if it does not.
+func retryOf(err error) time.Duration {
+	return detailOf[*errdetails.RetryInfo](err).GetRetryDelay().AsDuration()
+}
+
 // want fails unless an error is of a failure, with the code that the table has for it.
 func want(t testing.TB, what string, err error, f failure, field string) {
 	t.Helper()

@@ -27,8 +27,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// probe is a service of a test: one method, which does what the test says.
-func probe(work func(context.Context) error) Service {
+// probing is a service of a test: one method, which does what the test says.
+func probing(work func(context.Context) error) Service {
 	desc := grpc.ServiceDesc{ServiceName: "test.Probe", HandlerType: (*any)(nil), Methods: []grpc.MethodDesc{{MethodName: "Do",
 		Handler: func(_ any, ctx context.Context, decode func(any) error, guard grpc.UnaryServerInterceptor) (any, error) {
 			in := &tashikav1.ListDevicesRequest{}
@@ -42,17 +42,17 @@ func probe(work func(context.Context) error) Service {
 	return Service{Register: func(r grpc.ServiceRegistrar) { r.RegisterService(&desc, struct{}{}) }}
 }
 
-func (r *running) do1(ctx context.Context) error {
+func (r *running) probe(ctx context.Context) error {
 	return r.conn.Invoke(ctx, "/test.Probe/Do", &tashikav1.ListDevicesRequest{}, &tashikav1.ListDevicesResponse{})
 }
 
 // TestPanic: a panic is INTERNAL, its stack is in the log, what it said is not.
 func TestPanic(t *testing.T) {
 	r := start(t, func(c *Config) {
-		c.Services = []Service{probe(func(context.Context) error { panic(errors.New("the secret of the request")) })}
+		c.Services = []Service{probing(func(context.Context) error { panic(errors.New("the secret of the request")) })}
 	})
 	for range 3 {
-		want(t, "panic", r.do1(as(kioskToken)), internal, "")
+		want(t, "panic", r.probe(as(kioskToken)), internal, "")
 	}
 	if log := r.log.String(); !strings.Contains(log, "life_test.go") || strings.Contains(log, "the secret") || !strings.Contains(log, "*errors.errorString") {
 		t.Errorf("log: %s", log)
@@ -65,9 +65,9 @@ func TestPanic(t *testing.T) {
 // TestInternalDetail stays in the log.
 func TestInternalDetail(t *testing.T) {
 	r := start(t, func(c *Config) {
-		c.Services = []Service{probe(func(context.Context) error { return errors.New("disk sda1 is full") })}
+		c.Services = []Service{probing(func(context.Context) error { return errors.New("disk sda1 is full") })}
 	})
-	err := r.do1(as(kioskToken))
+	err := r.probe(as(kioskToken))
 	want(t, "internal", err, internal, "")
 	if strings.Contains(err.Error(), "sda1") || !strings.Contains(r.log.String(), "sda1") {
 		t.Errorf("%v", err)
@@ -78,7 +78,7 @@ func TestInternalDetail(t *testing.T) {
 func TestGracefulShutdown(t *testing.T) {
 	entered, leave := make(chan struct{}), make(chan struct{})
 	r := refreshed(t, func(c *Config) {
-		c.Services = []Service{probe(func(context.Context) error {
+		c.Services = []Service{probing(func(context.Context) error {
 			close(entered)
 			<-leave
 			return nil
@@ -92,7 +92,7 @@ func TestGracefulShutdown(t *testing.T) {
 		t.Fatal(first, err)
 	}
 	inFlight := make(chan error, 1)
-	go func() { inFlight <- r.do1(as(kioskToken)) }()
+	go func() { inFlight <- r.probe(as(kioskToken)) }()
 	<-entered
 	r.stop()
 	if next, err := watch.Recv(); err != nil || next.GetStatus() != healthv1.HealthCheckResponse_NOT_SERVING {
@@ -114,7 +114,7 @@ func TestGracefulShutdown(t *testing.T) {
 	if !strings.Contains(r.log.String(), `"cut_off":false`) {
 		t.Error("something was cut off")
 	}
-	if err := r.do1(as(kioskToken)); status.Code(err) != codes.Unavailable {
+	if err := r.probe(as(kioskToken)); status.Code(err) != codes.Unavailable {
 		t.Errorf("after the end: %v", err)
 	}
 }
@@ -124,14 +124,14 @@ func TestShutdownIsBounded(t *testing.T) {
 	entered := make(chan struct{})
 	r := start(t, func(c *Config) {
 		c.Limits.ShutdownGrace = time.Millisecond
-		c.Services = []Service{probe(func(ctx context.Context) error {
+		c.Services = []Service{probing(func(ctx context.Context) error {
 			close(entered)
 			<-ctx.Done()
 			return ctx.Err()
 		})}
 	})
 	inFlight := make(chan error, 1)
-	go func() { inFlight <- r.do1(as(kioskToken)) }()
+	go func() { inFlight <- r.probe(as(kioskToken)) }()
 	<-entered
 	r.stop()
 	<-r.done
@@ -149,7 +149,7 @@ func TestLimits(t *testing.T) {
 	r := start(t, func(c *Config) {
 		c.Limits.MaxConcurrent = 1
 		c.RelyingParties[1].Rate = Rate{PerSecond: 0.001, Burst: 2}
-		c.Services = []Service{probe(func(ctx context.Context) error {
+		c.Services = []Service{probing(func(ctx context.Context) error {
 			close(entered)
 			<-ctx.Done()
 			return ctx.Err()
@@ -157,7 +157,7 @@ func TestLimits(t *testing.T) {
 	})
 	ctx, cancel := context.WithCancel(as(kioskToken))
 	inFlight := make(chan error, 1)
-	go func() { inFlight <- r.do1(ctx) }()
+	go func() { inFlight <- r.probe(ctx) }()
 	<-entered
 	_, err := tashikav1.NewDeviceServiceClient(r.conn).ListDevices(as(allToken), &tashikav1.ListDevicesRequest{})
 	want(t, "busy", err, serverBusy, "")
@@ -187,7 +187,7 @@ func TestLimits(t *testing.T) {
 func TestDeadlines(t *testing.T) {
 	left := make(chan time.Duration, 1)
 	r := start(t, func(c *Config) {
-		c.Services = []Service{probe(func(ctx context.Context) error {
+		c.Services = []Service{probing(func(ctx context.Context) error {
 			at, _ := ctx.Deadline()
 			left <- time.Until(at)
 			return nil
@@ -199,7 +199,7 @@ func TestDeadlines(t *testing.T) {
 		if given > 0 {
 			ctx, cancel = context.WithTimeout(ctx, given)
 		}
-		if err := r.do1(ctx); err != nil {
+		if err := r.probe(ctx); err != nil {
 			t.Error(err)
 		}
 		cancel()
@@ -259,7 +259,7 @@ func TestReadiness(t *testing.T) {
 		if a := r.do(http.MethodGet, "/healthz", "", nil); a.code != http.StatusOK {
 			t.Errorf("fresh %v: /healthz %d", fresh, a.code)
 		}
-		if text := r.metrics1(); !strings.Contains(text, metric) {
+		if text := r.scrape(); !strings.Contains(text, metric) {
 			t.Errorf("fresh %v: metrics", fresh)
 		}
 	}
@@ -270,8 +270,8 @@ func TestReadiness(t *testing.T) {
 	}
 }
 
-// metrics1 scrapes once.
-func (r *running) metrics1() string {
+// scrape scrapes once.
+func (r *running) scrape() string {
 	r.t.Helper()
 	at := r.base
 	r.base = "http://" + r.MetricsAddr()
@@ -333,7 +333,7 @@ func TestReload(t *testing.T) {
 	if err := r.ReloadFile(path); err == nil || !strings.Contains(r.log.String(), "the old one stays") {
 		t.Errorf("%v", err)
 	}
-	if text := r.metrics1(); !strings.Contains(text, `tashika_reloads_total{outcome="accepted"} 1`) || !strings.Contains(text, `outcome="refused"} 10`) {
+	if text := r.scrape(); !strings.Contains(text, `tashika_reloads_total{outcome="accepted"} 1`) || !strings.Contains(text, `outcome="refused"} 10`) {
 		t.Error("reloads are not counted")
 	}
 }

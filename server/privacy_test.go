@@ -63,7 +63,7 @@ func TestLogsAndMetricsArePrivate(t *testing.T) {
 		secrets["serial of "+a.String()] = hex.EncodeToString(c.SerialNumber)
 		secrets["subject of "+a.String()] = c.Subject.String()
 	}
-	log, metrics := r.log.String(), r.metrics1()
+	log, metrics := r.log.String(), r.scrape()
 	if strings.Count(log, `"msg":"call"`) < 15 || !strings.Contains(log, `"verdict":"VERDICT_VALID"`) || !strings.Contains(log, `"relying_party":"kyc"`) ||
 		!strings.Contains(log, `"failure":"UNKNOWN_FIELD"`) || !strings.Contains(log, `CHALLENGE_REPLAYED`) {
 		t.Errorf("the log does not tell enough: %s", log)
@@ -87,7 +87,7 @@ func TestMetricLabels(t *testing.T) {
 		r.do("GET", path, "", nil)
 		_ = r.conn.Invoke(as(kioskToken), "/made.Up"+path, &tashikav1.ListDevicesRequest{}, &tashikav1.ListDevicesResponse{})
 	}
-	text := r.metrics1()
+	text := r.scrape()
 	for _, line := range []string{
 		`tashika_calls_total{code="OK",door="grpc",method="tashika.v1.VerificationService/Verify"} 1`,
 		`tashika_verdicts_total{method="tashika.v1.VerificationService/Verify",verdict="VERDICT_VALID"} 1`,
