@@ -40,7 +40,8 @@ func (h *handlers) ListSources(ctx context.Context, r *tashikav1.ListSourcesRequ
 func (h *handlers) CheckDevice(ctx context.Context, r *tashikav1.CheckDeviceRequest) (*tashikav1.CheckDeviceResponse, error) {
 	list := callOf(ctx).state.devices
 	support, entry := list.Check(platforms[r.GetPlatform()], r.GetModel(), r.GetOsVersion())
-	out := &tashikav1.CheckDeviceResponse{Support: supports[support], List: listInfo(list)}
+	ja, en := list.Text(support, entry)
+	out := &tashikav1.CheckDeviceResponse{Support: supports[support], Text: &tashikav1.LocalizedText{Ja: ja, En: en}, List: listInfo(list)}
 	if entry != nil {
 		out.Device = deviceView(entry)
 	}
