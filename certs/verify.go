@@ -321,8 +321,10 @@ func (r *run) lookUp() result {
 		CRLNumber: index.Number(), Source: source,
 	}}
 	// RFC 5280 section 6.3.3 (b)(2): asked here again, although the look-up was for this scope,
-	// because a list of another partition would say "good" of everybody.
-	if !index.Covers(r.c) {
+	// because a list of another partition would say "good" of everybody. So would one that should be
+	// a partition's and does not say so (TestListWithoutPartition).
+	nameless := index.Scope() == nil && r.t.Profile.Revocation.CRLPartitionRequired
+	if nameless || !index.Covers(r.c) {
 		out.findings = append(out.findings, reason.CRLScopeMismatch)
 	}
 	age := r.maxAge(r.t.Profile.Revocation.CRLMaxAge)

@@ -159,6 +159,11 @@ type Profile struct {
 type Revocation struct {
 	// Methods that a caller may ask for; the first one is used if it asks for none.
 	Methods []Method `yaml:"methods"`
+	// CRLPartitionRequired refuses a list that does not name the certificate's distribution point, such as one
+	// without issuing distribution point, which RFC 5280 takes for the list of all the issuer's certificates. J-LIS's
+	// lists are one a municipality: if one of them came without the extension, it would say "good" of
+	// everybody else. The shape of the lists is not published, so it can be turned off.
+	CRLPartitionRequired bool `yaml:"crl_partition_required"`
 	// CRLMaxAge is the greatest age of a list, from its thisUpdate.
 	CRLMaxAge time.Duration `yaml:"crl_max_age"`
 	// OCSPMaxAge is the greatest age of an OCSP answer, from its thisUpdate.
