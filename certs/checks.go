@@ -29,6 +29,14 @@ const (
 	CheckRevocationStatusFound CheckID = "revocation_status"
 )
 
+// allChecks are all of them, in that order.
+var allChecks = []CheckID{
+	CheckChallenge, CheckVersion, CheckSerialNumber, CheckCriticalExtensions, CheckBasicConstraints, CheckIssuer,
+	CheckIssuerCertificate, CheckPolicy, CheckKind, CheckKeyUsage, CheckExtendedKeyUsage, CheckDistributionPoint, CheckValidity,
+	CheckCertificateAlgorithm, CheckPublicKey, CheckHolderAlgorithm, CheckHolderAttributes, CheckCertificateSignature,
+	CheckHolderSignature, CheckRevocationList, CheckOCSP, CheckRevocationStatusFound,
+}
+
 // Spec is the rule that a check stands for; empty for an id that is none.
 func (id CheckID) Spec() string { return checkSpecs[id] }
 

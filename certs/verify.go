@@ -56,8 +56,29 @@ func (r *run) explain(id CheckID, findings ...reason.ID) bool {
 	return outcome == Passed
 }
 
-func (r *run) skip(id CheckID) {
-	r.v.Checks = append(r.v.Checks, Check{ID: id, Outcome: Skipped})
+// skipRest notes, at the end, the checks that were never made: a stage had failed before, or there
+// was nothing left to ask.
+func (r *run) skipRest() {
+	methods := r.p.Method.Steps()
+	for _, id := range allChecks {
+		applies := true
+		switch id {
+		case CheckChallenge:
+			applies = r.p.Signature != nil && r.t.Profile.Signs == profile.Challenge
+		case CheckHolderAlgorithm, CheckHolderSignature:
+			applies = r.p.Signature != nil
+		case CheckHolderAttributes:
+			applies = r.t.Profile.HolderAttributes
+		case CheckRevocationList:
+			applies = slices.Contains(methods, profile.CRL)
+		case CheckOCSP:
+			applies = slices.Contains(methods, profile.OCSP)
+		}
+		made := slices.ContainsFunc(r.v.Checks, func(c Check) bool { return c.ID == id })
+		if applies && !made {
+			r.v.Checks = append(r.v.Checks, Check{ID: id, Outcome: Skipped})
+		}
+	}
 }
 
 // worst is the gravest severity of some findings; 0 if there are none.
@@ -114,7 +135,6 @@ func (r *run) issuer() {
 	r.v.Issuer = issuer
 	r.check(CheckIssuer, findings...)
 	if issuer == nil {
-		r.skip(CheckIssuerCertificate)
 		return
 	}
 	r.check(CheckIssuerCertificate, chain.CheckIssuer(issuer, r.t.Now)...)
@@ -124,18 +144,13 @@ func (r *run) issuer() {
 func (r *run) kind() {
 	c := r.c
 	if r.v.Issuer == nil { // a policy means something only together with the authority
-		for _, id := range []CheckID{CheckPolicy, CheckKind, CheckKeyUsage, CheckExtendedKeyUsage} {
-			r.skip(id)
-		}
 		return
 	}
 	r.v.Kind = kindOf(c, r.t.Anchors, r.v.Issuer)
 	policy := when(r.v.Kind == 0, reason.PolicyUnknown)
 	policy = append(policy, when(!c.PoliciesCritical, reason.PolicyNotCritical)...)
 	r.check(CheckPolicy, policy...)
-	if r.v.Kind == 0 {
-		r.skip(CheckKind)
-	} else {
+	if r.v.Kind != 0 {
 		r.check(CheckKind, when(!slices.Contains(r.t.Profile.Kinds, r.v.Kind), reason.WrongKind)...)
 	}
 	// JPKI certificate profile: exactly digitalSignature, for signatures with
@@ -206,7 +221,6 @@ func (r *run) algorithms() {
 
 func (r *run) attributes() {
 	if r.v.Kind != 0 && !r.v.Kind.Signs() { // the kind was refused already
-		r.skip(CheckHolderAttributes)
 		return
 	}
 	attributes, err := ReadHolderAttributes(r.c)
@@ -242,7 +256,6 @@ func (r *run) evidence(ctx context.Context) {
 		// A status is nobody's while the issuer is not confirmed; a network is not asked for a
 		// signature that is wrong.
 		if settled || !confirmed || step == profile.OCSP && !held {
-			r.skip(id)
 			continue
 		}
 		if step == profile.OCSP {
@@ -264,17 +277,14 @@ func (r *run) evidence(ctx context.Context) {
 func (r *run) status(results []result, settled, confirmed bool) {
 	switch {
 	case !confirmed:
-		r.skip(CheckRevocationStatusFound)
 	case !settled:
 		var all []reason.ID
 		for _, result := range results {
 			all = append(all, result.findings...)
 		}
-		if len(all) == 0 { // OCSP alone, not asked because the holder's signature is wrong
-			r.skip(CheckRevocationStatusFound)
-			return
+		if len(all) > 0 { // none if OCSP alone was not asked, because the holder's signature is wrong
+			r.check(CheckRevocationStatusFound, all...)
 		}
-		r.check(CheckRevocationStatusFound, all...)
 	case r.v.Evidence.Status == Revoked:
 		r.check(CheckRevocationStatusFound, reason.Revoked)
 	case r.v.Evidence.Status == OnHold:
@@ -378,6 +388,7 @@ func (e *Evidence) revoke(why crl.Reason, when time.Time) {
 // else went through, unknown is never good.
 func (r *run) conclude() *Verdict {
 	v := r.v
+	r.skipRest()
 	slices.Sort(v.Reasons)
 	v.Reasons = slices.Compact(v.Reasons)
 	slices.SortStableFunc(v.Reasons, func(a, b reason.ID) int {
