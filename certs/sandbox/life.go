@@ -206,6 +206,44 @@ func (w *World) Revoke(p *Phone, password string, which ...Authority) error {
 	})
 }
 
+// Expire lets the years pass for one device, which nobody who develops a kiosk can wait for: it holds a pair
+// then whose validity ended on the holder's last birthday that is over. The pair that it had ends as
+// superseded, because in the register the new one has taken its place.
+func (w *World) Expire(p *Phone) error {
+	const op = "expire"
+	var owner *resident
+	if err := w.operate(op, p, func(r *resident) error {
+		for _, a := range authorities {
+			if rec := w.recordLocked(p, a); rec.now().Status != Revoked && !w.expiredLocked(rec) {
+				owner, r.busy = r, true
+				return nil
+			}
+		}
+		return ErrEnded
+	}); err != nil {
+		return err
+	}
+	defer w.leave(owner)
+	h := p.Holder()
+	var pair [len(authorities)]*credential
+	issue := func(a Authority) func() error {
+		return func() (err error) {
+			pair[a], err = w.newCredential(a, h, owner, p.card, IssueOptions{Key: p.keyType, Expired: true})
+			return err
+		}
+	}
+	if err := together(issue(Sign), issue(Auth)); err != nil {
+		return refuse(op, p.id, err)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, a := range authorities {
+		w.endLocked(p, a, Superseded)
+		p.replace(pair[a], h)
+	}
+	return nil
+}
+
 // ChangeDevice enrols a new phone, which ends the old pair by itself, held or
 // not. The reason is superseded ("renewed", CPS 4.9.9): the holder does not
 // renounce the service (that would be cessationOfOperation) and nothing recorded

@@ -389,3 +389,30 @@ func TestIssueRefusals(t *testing.T) {
 		}
 	}
 }
+
+func TestExpireOperation(t *testing.T) {
+	w := theWorld(t)
+	p, err := w.Issue(HolderN(4001), IssueOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := p.Keep()
+	if err := w.Expire(p); err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range []Authority{Sign, Auth} {
+		c, old := p.Certificate(a), before.Certificate(a)
+		if !c.NotAfter.Before(w.Now()) || c.Serial == old.Serial {
+			t.Errorf("%s: valid until %v", a, c.NotAfter)
+		}
+		if s, _ := w.Status(a, old.Serial); s.Status != Revoked || s.Reason != Superseded {
+			t.Errorf("%s: the pair before is %v", a, s)
+		}
+	}
+	if err := w.Expire(p); !errors.Is(err, ErrEnded) {
+		t.Errorf("expired twice: %v", err)
+	}
+	if _, err := w.StartAgain(p, IssueOptions{}); err != nil {
+		t.Errorf("after expiry the holder applies again: %v", err)
+	}
+}

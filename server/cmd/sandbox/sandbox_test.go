@@ -183,6 +183,25 @@ func TestServiceOverHTTP(t *testing.T) {
 	must(event("EVENT_REVOKE", p.SigningPassword))
 	visit(invalid)
 
+	for _, c := range []struct {
+		flaw, want string
+		foreign    bool
+	}{
+		{"FLAW_FOREIGN_AUTHORITY", invalid, true},
+		{"FLAW_FORGED_KEY_IDENTIFIER", invalid, true},
+		{"FLAW_UNPUBLISHED_PARTITION", valid, false}, // by OCSP, the second method
+		{"FLAW_UNSPECIFIED", valid, false},
+	} {
+		must(post("/v1/sandbox/phones", map[string]any{"flaw": c.flaw}, &issued))
+		p = issued.Phone
+		visit(c.want)
+		if c.foreign && event("EVENT_REPORT_LOST") == nil {
+			t.Errorf("%s: something happened to a phone of another world", c.flaw)
+		}
+	}
+	must(event("EVENT_EXPIRE"))
+	visit(invalid)
+
 	must(post("/v1/sandbox/faults", map[string]any{"ocspFault": "OCSP_FAULT_DOWN",
 		"partitionFaults": []any{map[string]any{"municipalityCode": "08220", "fault": "LIST_FAULT_MISSING"}}}, &struct{}{}))
 	if fault, lists := s.world.Faults(); fault.Kind != sandbox.OCSPUnavailable || len(lists) == 0 {

@@ -143,6 +143,12 @@ var scenarios = []scenario{
 		func(ctx context.Context, s *stage) (presentation, error) {
 			return s.answer(ctx, s.issue(sandbox.IssueOptions{Expired: true}), kiosk, useConvenience), nil
 		}},
+	{"expired_later", "時の経過による期限切れ", "expired with the years", invalid, []reason.ID{reason.Expired},
+		func(ctx context.Context, s *stage) (presentation, error) {
+			p := s.issuePlain()
+			s.publish(ctx, s.world.Expire(p))
+			return s.signContent(p), nil
+		}},
 
 	{"wrong_signature", "他人の署名", "somebody else's signature", invalid, []reason.ID{reason.SigCryptoFailure},
 		func(ctx context.Context, s *stage) (presentation, error) {

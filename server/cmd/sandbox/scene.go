@@ -133,7 +133,7 @@ func (s *scene) config(grpcAddress, httpAddress string, log io.Writer) (server.C
 		Metrics:  server.Metrics{Address: "none"},
 		Clock:    s.world.Now,
 		Logger:   slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: quiet})),
-		Services: []server.Service{{Register: s.register, Gateway: s.gateway}},
+		Services: []server.Service{{Register: s.registrar(), Gateway: s.gateway}},
 	}
 	for _, a := range s.world.Anchors() {
 		ca := anchors.Auth
@@ -171,8 +171,10 @@ func (s *scene) config(grpcAddress, httpAddress string, log io.Writer) (server.C
 // quiet keeps the log to what went wrong in our own house: the scenarios make sources fail on purpose.
 const quiet = slog.LevelError + 1
 
-func (s *scene) register(r grpc.ServiceRegistrar) {
-	sandboxv1.RegisterSandboxServiceServer(r, &service{scene: s})
+// registrar registers one SandboxService at both doors.
+func (s *scene) registrar() func(grpc.ServiceRegistrar) {
+	one := &service{scene: s, impostors: map[sandboxv1.Flaw]*sandbox.Impostor{}, foreign: map[string]*sandbox.Phone{}}
+	return func(r grpc.ServiceRegistrar) { sandboxv1.RegisterSandboxServiceServer(r, one) }
 }
 
 func (s *scene) gateway(ctx context.Context, mux *runtime.ServeMux, conn *grpc.ClientConn) error {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/tashika-jp/tashika/certs/sandbox"
 	sandboxv1 "github.com/tashika-jp/tashika/proto/tashika/sandbox/v1"
@@ -23,6 +24,10 @@ import (
 type service struct {
 	sandboxv1.UnimplementedSandboxServiceServer
 	*scene
+
+	mu        sync.Mutex
+	impostors map[sandboxv1.Flaw]*sandbox.Impostor // guarded by mu: made when first asked for
+	foreign   map[string]*sandbox.Phone            // guarded by mu: their phones, by name
 }
 
 // maxPhones bounds the world: a developer's loop must not fill the memory.
@@ -37,14 +42,49 @@ func (s *service) IssuePhone(ctx context.Context, r *sandboxv1.IssuePhoneRequest
 		key = sandbox.P384
 	}
 	if len(s.world.Devices()) >= maxPhones {
-		return nil, failure(codes.ResourceExhausted, "TOO_MANY_PHONES", "the sandbox has issued all its phones: start it again")
+		return nil, tooManyPhones
 	}
-	p, err := s.world.Issue(s.nextHolder(), sandbox.IssueOptions{Key: key})
+	options := sandbox.IssueOptions{Key: key}
+	switch flaw := r.GetFlaw(); flaw {
+	case sandboxv1.Flaw_FLAW_FOREIGN_AUTHORITY, sandboxv1.Flaw_FLAW_FORGED_KEY_IDENTIFIER:
+		return s.issueForeign(flaw, options)
+	case sandboxv1.Flaw_FLAW_UNPUBLISHED_PARTITION:
+		options.Municipality = sandbox.UnpublishedMunicipality
+	}
+	p, err := s.world.Issue(s.nextHolder(), options)
 	if err != nil {
 		return nil, refusal(err)
 	}
 	return &sandboxv1.IssuePhoneResponse{Phone: phoneView(p)}, nil
 }
+
+// issueForeign issues under an impostor's authority. Its phones sign, but nothing happens to them in this world:
+// events are refused, and they are not listed.
+func (s *service) issueForeign(flaw sandboxv1.Flaw, o sandbox.IssueOptions) (*sandboxv1.IssuePhoneResponse, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.foreign) >= maxPhones {
+		return nil, tooManyPhones
+	}
+	impostor := s.impostors[flaw]
+	if impostor == nil {
+		var err error
+		if impostor, err = s.world.Impostor(flaw == sandboxv1.Flaw_FLAW_FORGED_KEY_IDENTIFIER); err != nil {
+			return nil, refusal(err)
+		}
+		s.impostors[flaw] = impostor
+	}
+	p, err := impostor.Issue(s.nextHolder(), o)
+	if err != nil {
+		return nil, refusal(err)
+	}
+	view := phoneView(p)
+	view.Name = fmt.Sprintf("phones/foreign-%d", len(s.foreign)+1)
+	s.foreign[view.Name] = p
+	return &sandboxv1.IssuePhoneResponse{Phone: view}, nil
+}
+
+var tooManyPhones = failure(codes.ResourceExhausted, "TOO_MANY_PHONES", "the sandbox has issued all its phones: start it again")
 
 func (s *service) ListPhones(_ context.Context, r *sandboxv1.ListPhonesRequest) (*sandboxv1.ListPhonesResponse, error) {
 	size := cmp.Or(int(r.GetPageSize()), 100)
@@ -127,6 +167,8 @@ func (s *service) PlayEvent(ctx context.Context, r *sandboxv1.PlayEventRequest) 
 		err = s.world.RenewCard(p)
 	case sandboxv1.Event_EVENT_START_AGAIN:
 		p, err = s.world.StartAgain(p, sandbox.IssueOptions{})
+	case sandboxv1.Event_EVENT_EXPIRE:
+		err = s.world.Expire(p)
 	}
 	if err != nil {
 		return nil, refusal(err)
@@ -189,6 +231,11 @@ func (s *service) SetFaults(ctx context.Context, r *sandboxv1.SetFaultsRequest) 
 func (s *service) phone(name string) (*sandbox.Phone, error) {
 	id, ok := strings.CutPrefix(name, "phones/")
 	if p, found := s.world.Device("phone-" + id); ok && found {
+		return p, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p := s.foreign[name]; p != nil {
 		return p, nil
 	}
 	return nil, failure(codes.NotFound, "NO_SUCH_PHONE", "there is no such phone; list them with ListPhones")

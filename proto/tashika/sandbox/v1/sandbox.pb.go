@@ -83,6 +83,63 @@ func (KeyAlgorithm) EnumDescriptor() ([]byte, []int) {
 	return file_tashika_sandbox_v1_sandbox_proto_rawDescGZIP(), []int{0}
 }
 
+// Flaw of a phone that a verifier must find.
+type Flaw int32
+
+const (
+	// None.
+	Flaw_FLAW_UNSPECIFIED Flaw = 0
+	// Issued by a foreign authority that has the true one's name.
+	Flaw_FLAW_FOREIGN_AUTHORITY Flaw = 1
+	// The same, and it forges the true authority's key identifier.
+	Flaw_FLAW_FORGED_KEY_IDENTIFIER Flaw = 2
+	// Of a municipality whose list is never published: its status cannot be known from lists.
+	Flaw_FLAW_UNPUBLISHED_PARTITION Flaw = 3
+)
+
+// Enum value maps for Flaw.
+var (
+	Flaw_name = map[int32]string{
+		0: "FLAW_UNSPECIFIED",
+		1: "FLAW_FOREIGN_AUTHORITY",
+		2: "FLAW_FORGED_KEY_IDENTIFIER",
+		3: "FLAW_UNPUBLISHED_PARTITION",
+	}
+	Flaw_value = map[string]int32{
+		"FLAW_UNSPECIFIED":           0,
+		"FLAW_FOREIGN_AUTHORITY":     1,
+		"FLAW_FORGED_KEY_IDENTIFIER": 2,
+		"FLAW_UNPUBLISHED_PARTITION": 3,
+	}
+)
+
+func (x Flaw) Enum() *Flaw {
+	p := new(Flaw)
+	*p = x
+	return p
+}
+
+func (x Flaw) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Flaw) Descriptor() protoreflect.EnumDescriptor {
+	return file_tashika_sandbox_v1_sandbox_proto_enumTypes[1].Descriptor()
+}
+
+func (Flaw) Type() protoreflect.EnumType {
+	return &file_tashika_sandbox_v1_sandbox_proto_enumTypes[1]
+}
+
+func (x Flaw) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Flaw.Descriptor instead.
+func (Flaw) EnumDescriptor() ([]byte, []int) {
+	return file_tashika_sandbox_v1_sandbox_proto_rawDescGZIP(), []int{1}
+}
+
 // Event in the life of smartphone certificates.
 type Event int32
 
@@ -104,6 +161,8 @@ const (
 	Event_EVENT_RENEW_CARD Event = 6
 	// The holder applies again on the same phone: a new pair.
 	Event_EVENT_START_AGAIN Event = 7
+	// The years pass: the validity of both has ended.
+	Event_EVENT_EXPIRE Event = 8
 )
 
 // Enum value maps for Event.
@@ -117,6 +176,7 @@ var (
 		5: "EVENT_MOVE_HOUSE",
 		6: "EVENT_RENEW_CARD",
 		7: "EVENT_START_AGAIN",
+		8: "EVENT_EXPIRE",
 	}
 	Event_value = map[string]int32{
 		"EVENT_UNSPECIFIED":   0,
@@ -127,6 +187,7 @@ var (
 		"EVENT_MOVE_HOUSE":    5,
 		"EVENT_RENEW_CARD":    6,
 		"EVENT_START_AGAIN":   7,
+		"EVENT_EXPIRE":        8,
 	}
 )
 
@@ -141,11 +202,11 @@ func (x Event) String() string {
 }
 
 func (Event) Descriptor() protoreflect.EnumDescriptor {
-	return file_tashika_sandbox_v1_sandbox_proto_enumTypes[1].Descriptor()
+	return file_tashika_sandbox_v1_sandbox_proto_enumTypes[2].Descriptor()
 }
 
 func (Event) Type() protoreflect.EnumType {
-	return &file_tashika_sandbox_v1_sandbox_proto_enumTypes[1]
+	return &file_tashika_sandbox_v1_sandbox_proto_enumTypes[2]
 }
 
 func (x Event) Number() protoreflect.EnumNumber {
@@ -154,7 +215,7 @@ func (x Event) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Event.Descriptor instead.
 func (Event) EnumDescriptor() ([]byte, []int) {
-	return file_tashika_sandbox_v1_sandbox_proto_rawDescGZIP(), []int{1}
+	return file_tashika_sandbox_v1_sandbox_proto_rawDescGZIP(), []int{2}
 }
 
 // OcspFault of the responders.
@@ -206,11 +267,11 @@ func (x OcspFault) String() string {
 }
 
 func (OcspFault) Descriptor() protoreflect.EnumDescriptor {
-	return file_tashika_sandbox_v1_sandbox_proto_enumTypes[2].Descriptor()
+	return file_tashika_sandbox_v1_sandbox_proto_enumTypes[3].Descriptor()
 }
 
 func (OcspFault) Type() protoreflect.EnumType {
-	return &file_tashika_sandbox_v1_sandbox_proto_enumTypes[2]
+	return &file_tashika_sandbox_v1_sandbox_proto_enumTypes[3]
 }
 
 func (x OcspFault) Number() protoreflect.EnumNumber {
@@ -219,7 +280,7 @@ func (x OcspFault) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use OcspFault.Descriptor instead.
 func (OcspFault) EnumDescriptor() ([]byte, []int) {
-	return file_tashika_sandbox_v1_sandbox_proto_rawDescGZIP(), []int{2}
+	return file_tashika_sandbox_v1_sandbox_proto_rawDescGZIP(), []int{3}
 }
 
 // ListFault of one partition's lists.
@@ -271,11 +332,11 @@ func (x ListFault) String() string {
 }
 
 func (ListFault) Descriptor() protoreflect.EnumDescriptor {
-	return file_tashika_sandbox_v1_sandbox_proto_enumTypes[3].Descriptor()
+	return file_tashika_sandbox_v1_sandbox_proto_enumTypes[4].Descriptor()
 }
 
 func (ListFault) Type() protoreflect.EnumType {
-	return &file_tashika_sandbox_v1_sandbox_proto_enumTypes[3]
+	return &file_tashika_sandbox_v1_sandbox_proto_enumTypes[4]
 }
 
 func (x ListFault) Number() protoreflect.EnumNumber {
@@ -284,7 +345,7 @@ func (x ListFault) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ListFault.Descriptor instead.
 func (ListFault) EnumDescriptor() ([]byte, []int) {
-	return file_tashika_sandbox_v1_sandbox_proto_rawDescGZIP(), []int{3}
+	return file_tashika_sandbox_v1_sandbox_proto_rawDescGZIP(), []int{4}
 }
 
 // Phone is an invented holder's smartphone. Its secrets are shown because nothing
@@ -391,6 +452,8 @@ func (x *Phone) GetMunicipality() string {
 // IssuePhoneRequest asks for a phone.
 type IssuePhoneRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is wrong with it.
+	Flaw Flaw `protobuf:"varint,2,opt,name=flaw,proto3,enum=tashika.sandbox.v1.Flaw" json:"flaw,omitempty"`
 	// Algorithm of its keys.
 	KeyAlgorithm  KeyAlgorithm `protobuf:"varint,1,opt,name=key_algorithm,json=keyAlgorithm,proto3,enum=tashika.sandbox.v1.KeyAlgorithm" json:"key_algorithm,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -425,6 +488,13 @@ func (x *IssuePhoneRequest) ProtoReflect() protoreflect.Message {
 // Deprecated: Use IssuePhoneRequest.ProtoReflect.Descriptor instead.
 func (*IssuePhoneRequest) Descriptor() ([]byte, []int) {
 	return file_tashika_sandbox_v1_sandbox_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *IssuePhoneRequest) GetFlaw() Flaw {
+	if x != nil {
+		return x.Flaw
+	}
+	return Flaw_FLAW_UNSPECIFIED
 }
 
 func (x *IssuePhoneRequest) GetKeyAlgorithm() KeyAlgorithm {
@@ -1055,8 +1125,9 @@ const file_tashika_sandbox_v1_sandbox_proto_rawDesc = "" +
 	"\x10sign_certificate\x18\x04 \x01(\fR\x0fsignCertificate\x12\x10\n" +
 	"\x03pin\x18\x05 \x01(\tR\x03pin\x12)\n" +
 	"\x10signing_password\x18\x06 \x01(\tR\x0fsigningPassword\x12\"\n" +
-	"\fmunicipality\x18\a \x01(\tR\fmunicipality\"h\n" +
-	"\x11IssuePhoneRequest\x12S\n" +
+	"\fmunicipality\x18\a \x01(\tR\fmunicipality\"\xa4\x01\n" +
+	"\x11IssuePhoneRequest\x12:\n" +
+	"\x04flaw\x18\x02 \x01(\x0e2\x18.tashika.sandbox.v1.FlawB\f\xe2A\x01\x01\xbaH\x05\x82\x01\x02\x10\x01R\x04flaw\x12S\n" +
 	"\rkey_algorithm\x18\x01 \x01(\x0e2 .tashika.sandbox.v1.KeyAlgorithmB\f\xe2A\x01\x01\xbaH\x05\x82\x01\x02\x10\x01R\fkeyAlgorithm\"E\n" +
 	"\x12IssuePhoneResponse\x12/\n" +
 	"\x05phone\x18\x01 \x01(\v2\x19.tashika.sandbox.v1.PhoneR\x05phone\"m\n" +
@@ -1102,7 +1173,12 @@ const file_tashika_sandbox_v1_sandbox_proto_rawDesc = "" +
 	"\x19KEY_ALGORITHM_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16KEY_ALGORITHM_RSA_2048\x10\x01\x12\x16\n" +
 	"\x12KEY_ALGORITHM_P256\x10\x02\x12\x16\n" +
-	"\x12KEY_ALGORITHM_P384\x10\x03*\xb8\x01\n" +
+	"\x12KEY_ALGORITHM_P384\x10\x03*x\n" +
+	"\x04Flaw\x12\x14\n" +
+	"\x10FLAW_UNSPECIFIED\x10\x00\x12\x1a\n" +
+	"\x16FLAW_FOREIGN_AUTHORITY\x10\x01\x12\x1e\n" +
+	"\x1aFLAW_FORGED_KEY_IDENTIFIER\x10\x02\x12\x1e\n" +
+	"\x1aFLAW_UNPUBLISHED_PARTITION\x10\x03*\xca\x01\n" +
 	"\x05Event\x12\x15\n" +
 	"\x11EVENT_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11EVENT_REPORT_LOST\x10\x01\x12\x13\n" +
@@ -1111,7 +1187,8 @@ const file_tashika_sandbox_v1_sandbox_proto_rawDesc = "" +
 	"\x13EVENT_CHANGE_DEVICE\x10\x04\x12\x14\n" +
 	"\x10EVENT_MOVE_HOUSE\x10\x05\x12\x14\n" +
 	"\x10EVENT_RENEW_CARD\x10\x06\x12\x15\n" +
-	"\x11EVENT_START_AGAIN\x10\a*\xa7\x01\n" +
+	"\x11EVENT_START_AGAIN\x10\a\x12\x10\n" +
+	"\fEVENT_EXPIRE\x10\b*\xa7\x01\n" +
 	"\tOcspFault\x12\x1a\n" +
 	"\x16OCSP_FAULT_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fOCSP_FAULT_DOWN\x10\x01\x12\x13\n" +
@@ -1147,59 +1224,61 @@ func file_tashika_sandbox_v1_sandbox_proto_rawDescGZIP() []byte {
 	return file_tashika_sandbox_v1_sandbox_proto_rawDescData
 }
 
-var file_tashika_sandbox_v1_sandbox_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_tashika_sandbox_v1_sandbox_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
 var file_tashika_sandbox_v1_sandbox_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_tashika_sandbox_v1_sandbox_proto_goTypes = []any{
 	(KeyAlgorithm)(0),             // 0: tashika.sandbox.v1.KeyAlgorithm
-	(Event)(0),                    // 1: tashika.sandbox.v1.Event
-	(OcspFault)(0),                // 2: tashika.sandbox.v1.OcspFault
-	(ListFault)(0),                // 3: tashika.sandbox.v1.ListFault
-	(*Phone)(nil),                 // 4: tashika.sandbox.v1.Phone
-	(*IssuePhoneRequest)(nil),     // 5: tashika.sandbox.v1.IssuePhoneRequest
-	(*IssuePhoneResponse)(nil),    // 6: tashika.sandbox.v1.IssuePhoneResponse
-	(*ListPhonesRequest)(nil),     // 7: tashika.sandbox.v1.ListPhonesRequest
-	(*ListPhonesResponse)(nil),    // 8: tashika.sandbox.v1.ListPhonesResponse
-	(*SignRequest)(nil),           // 9: tashika.sandbox.v1.SignRequest
-	(*SignResponse)(nil),          // 10: tashika.sandbox.v1.SignResponse
-	(*PlayEventRequest)(nil),      // 11: tashika.sandbox.v1.PlayEventRequest
-	(*PlayEventResponse)(nil),     // 12: tashika.sandbox.v1.PlayEventResponse
-	(*PartitionFault)(nil),        // 13: tashika.sandbox.v1.PartitionFault
-	(*SetFaultsRequest)(nil),      // 14: tashika.sandbox.v1.SetFaultsRequest
-	(*SetFaultsResponse)(nil),     // 15: tashika.sandbox.v1.SetFaultsResponse
-	(*v1.HolderAttributes)(nil),   // 16: tashika.v1.HolderAttributes
-	(v1.SignatureAlgorithm)(0),    // 17: tashika.v1.SignatureAlgorithm
-	(*timestamppb.Timestamp)(nil), // 18: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 19: google.protobuf.Duration
+	(Flaw)(0),                     // 1: tashika.sandbox.v1.Flaw
+	(Event)(0),                    // 2: tashika.sandbox.v1.Event
+	(OcspFault)(0),                // 3: tashika.sandbox.v1.OcspFault
+	(ListFault)(0),                // 4: tashika.sandbox.v1.ListFault
+	(*Phone)(nil),                 // 5: tashika.sandbox.v1.Phone
+	(*IssuePhoneRequest)(nil),     // 6: tashika.sandbox.v1.IssuePhoneRequest
+	(*IssuePhoneResponse)(nil),    // 7: tashika.sandbox.v1.IssuePhoneResponse
+	(*ListPhonesRequest)(nil),     // 8: tashika.sandbox.v1.ListPhonesRequest
+	(*ListPhonesResponse)(nil),    // 9: tashika.sandbox.v1.ListPhonesResponse
+	(*SignRequest)(nil),           // 10: tashika.sandbox.v1.SignRequest
+	(*SignResponse)(nil),          // 11: tashika.sandbox.v1.SignResponse
+	(*PlayEventRequest)(nil),      // 12: tashika.sandbox.v1.PlayEventRequest
+	(*PlayEventResponse)(nil),     // 13: tashika.sandbox.v1.PlayEventResponse
+	(*PartitionFault)(nil),        // 14: tashika.sandbox.v1.PartitionFault
+	(*SetFaultsRequest)(nil),      // 15: tashika.sandbox.v1.SetFaultsRequest
+	(*SetFaultsResponse)(nil),     // 16: tashika.sandbox.v1.SetFaultsResponse
+	(*v1.HolderAttributes)(nil),   // 17: tashika.v1.HolderAttributes
+	(v1.SignatureAlgorithm)(0),    // 18: tashika.v1.SignatureAlgorithm
+	(*timestamppb.Timestamp)(nil), // 19: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 20: google.protobuf.Duration
 }
 var file_tashika_sandbox_v1_sandbox_proto_depIdxs = []int32{
-	16, // 0: tashika.sandbox.v1.Phone.holder:type_name -> tashika.v1.HolderAttributes
-	0,  // 1: tashika.sandbox.v1.IssuePhoneRequest.key_algorithm:type_name -> tashika.sandbox.v1.KeyAlgorithm
-	4,  // 2: tashika.sandbox.v1.IssuePhoneResponse.phone:type_name -> tashika.sandbox.v1.Phone
-	4,  // 3: tashika.sandbox.v1.ListPhonesResponse.phones:type_name -> tashika.sandbox.v1.Phone
-	17, // 4: tashika.sandbox.v1.SignRequest.signature_algorithm:type_name -> tashika.v1.SignatureAlgorithm
-	17, // 5: tashika.sandbox.v1.SignResponse.signature_algorithm:type_name -> tashika.v1.SignatureAlgorithm
-	1,  // 6: tashika.sandbox.v1.PlayEventRequest.event:type_name -> tashika.sandbox.v1.Event
-	4,  // 7: tashika.sandbox.v1.PlayEventResponse.phone:type_name -> tashika.sandbox.v1.Phone
-	18, // 8: tashika.sandbox.v1.PlayEventResponse.event_time:type_name -> google.protobuf.Timestamp
-	3,  // 9: tashika.sandbox.v1.PartitionFault.fault:type_name -> tashika.sandbox.v1.ListFault
-	2,  // 10: tashika.sandbox.v1.SetFaultsRequest.ocsp_fault:type_name -> tashika.sandbox.v1.OcspFault
-	19, // 11: tashika.sandbox.v1.SetFaultsRequest.ocsp_delay:type_name -> google.protobuf.Duration
-	13, // 12: tashika.sandbox.v1.SetFaultsRequest.partition_faults:type_name -> tashika.sandbox.v1.PartitionFault
-	5,  // 13: tashika.sandbox.v1.SandboxService.IssuePhone:input_type -> tashika.sandbox.v1.IssuePhoneRequest
-	7,  // 14: tashika.sandbox.v1.SandboxService.ListPhones:input_type -> tashika.sandbox.v1.ListPhonesRequest
-	9,  // 15: tashika.sandbox.v1.SandboxService.Sign:input_type -> tashika.sandbox.v1.SignRequest
-	11, // 16: tashika.sandbox.v1.SandboxService.PlayEvent:input_type -> tashika.sandbox.v1.PlayEventRequest
-	14, // 17: tashika.sandbox.v1.SandboxService.SetFaults:input_type -> tashika.sandbox.v1.SetFaultsRequest
-	6,  // 18: tashika.sandbox.v1.SandboxService.IssuePhone:output_type -> tashika.sandbox.v1.IssuePhoneResponse
-	8,  // 19: tashika.sandbox.v1.SandboxService.ListPhones:output_type -> tashika.sandbox.v1.ListPhonesResponse
-	10, // 20: tashika.sandbox.v1.SandboxService.Sign:output_type -> tashika.sandbox.v1.SignResponse
-	12, // 21: tashika.sandbox.v1.SandboxService.PlayEvent:output_type -> tashika.sandbox.v1.PlayEventResponse
-	15, // 22: tashika.sandbox.v1.SandboxService.SetFaults:output_type -> tashika.sandbox.v1.SetFaultsResponse
-	18, // [18:23] is the sub-list for method output_type
-	13, // [13:18] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	17, // 0: tashika.sandbox.v1.Phone.holder:type_name -> tashika.v1.HolderAttributes
+	1,  // 1: tashika.sandbox.v1.IssuePhoneRequest.flaw:type_name -> tashika.sandbox.v1.Flaw
+	0,  // 2: tashika.sandbox.v1.IssuePhoneRequest.key_algorithm:type_name -> tashika.sandbox.v1.KeyAlgorithm
+	5,  // 3: tashika.sandbox.v1.IssuePhoneResponse.phone:type_name -> tashika.sandbox.v1.Phone
+	5,  // 4: tashika.sandbox.v1.ListPhonesResponse.phones:type_name -> tashika.sandbox.v1.Phone
+	18, // 5: tashika.sandbox.v1.SignRequest.signature_algorithm:type_name -> tashika.v1.SignatureAlgorithm
+	18, // 6: tashika.sandbox.v1.SignResponse.signature_algorithm:type_name -> tashika.v1.SignatureAlgorithm
+	2,  // 7: tashika.sandbox.v1.PlayEventRequest.event:type_name -> tashika.sandbox.v1.Event
+	5,  // 8: tashika.sandbox.v1.PlayEventResponse.phone:type_name -> tashika.sandbox.v1.Phone
+	19, // 9: tashika.sandbox.v1.PlayEventResponse.event_time:type_name -> google.protobuf.Timestamp
+	4,  // 10: tashika.sandbox.v1.PartitionFault.fault:type_name -> tashika.sandbox.v1.ListFault
+	3,  // 11: tashika.sandbox.v1.SetFaultsRequest.ocsp_fault:type_name -> tashika.sandbox.v1.OcspFault
+	20, // 12: tashika.sandbox.v1.SetFaultsRequest.ocsp_delay:type_name -> google.protobuf.Duration
+	14, // 13: tashika.sandbox.v1.SetFaultsRequest.partition_faults:type_name -> tashika.sandbox.v1.PartitionFault
+	6,  // 14: tashika.sandbox.v1.SandboxService.IssuePhone:input_type -> tashika.sandbox.v1.IssuePhoneRequest
+	8,  // 15: tashika.sandbox.v1.SandboxService.ListPhones:input_type -> tashika.sandbox.v1.ListPhonesRequest
+	10, // 16: tashika.sandbox.v1.SandboxService.Sign:input_type -> tashika.sandbox.v1.SignRequest
+	12, // 17: tashika.sandbox.v1.SandboxService.PlayEvent:input_type -> tashika.sandbox.v1.PlayEventRequest
+	15, // 18: tashika.sandbox.v1.SandboxService.SetFaults:input_type -> tashika.sandbox.v1.SetFaultsRequest
+	7,  // 19: tashika.sandbox.v1.SandboxService.IssuePhone:output_type -> tashika.sandbox.v1.IssuePhoneResponse
+	9,  // 20: tashika.sandbox.v1.SandboxService.ListPhones:output_type -> tashika.sandbox.v1.ListPhonesResponse
+	11, // 21: tashika.sandbox.v1.SandboxService.Sign:output_type -> tashika.sandbox.v1.SignResponse
+	13, // 22: tashika.sandbox.v1.SandboxService.PlayEvent:output_type -> tashika.sandbox.v1.PlayEventResponse
+	16, // 23: tashika.sandbox.v1.SandboxService.SetFaults:output_type -> tashika.sandbox.v1.SetFaultsResponse
+	19, // [19:24] is the sub-list for method output_type
+	14, // [14:19] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_tashika_sandbox_v1_sandbox_proto_init() }
@@ -1216,7 +1295,7 @@ func file_tashika_sandbox_v1_sandbox_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tashika_sandbox_v1_sandbox_proto_rawDesc), len(file_tashika_sandbox_v1_sandbox_proto_rawDesc)),
-			NumEnums:      4,
+			NumEnums:      5,
 			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   1,
