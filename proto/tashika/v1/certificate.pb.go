@@ -626,7 +626,7 @@ type CheckStatusResponse struct {
 	Certificate *Certificate `protobuf:"bytes,4,opt,name=certificate,proto3" json:"certificate,omitempty"`
 	// Its status with the evidence.
 	Status *RevocationStatus `protobuf:"bytes,5,opt,name=status,proto3" json:"status,omitempty"`
-	// Every check and its outcome, in the order in which they were made.
+	// Every check and its outcome: those that were made in their order, then those that were not.
 	Checks []*Check `protobuf:"bytes,6,rep,name=checks,proto3" json:"checks,omitempty"`
 	// The server's clock at the verification.
 	VerifyTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=verify_time,json=verifyTime,proto3" json:"verify_time,omitempty"`

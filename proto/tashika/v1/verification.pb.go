@@ -399,7 +399,7 @@ type VerifyResponse struct {
 	// The four attributes: for PRIVATE_IDENTITY_VERIFICATION, and only where the
 	// verdict is VALID.
 	HolderAttributes *HolderAttributes `protobuf:"bytes,6,opt,name=holder_attributes,json=holderAttributes,proto3" json:"holder_attributes,omitempty"`
-	// Every check and its outcome, in the order in which they were made.
+	// Every check and its outcome: those that were made in their order, then those that were not.
 	Checks []*Check `protobuf:"bytes,7,rep,name=checks,proto3" json:"checks,omitempty"`
 	// The server's clock at the verification.
 	VerifyTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=verify_time,json=verifyTime,proto3" json:"verify_time,omitempty"`
