@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/tashika-jp/tashika/client"
@@ -46,12 +45,9 @@ func (d *grpcDoor) verify(ctx context.Context, p presentation) (answer, error) {
 		return answer{}, err
 	}
 	a := answer{verdict: out.Verdict.String(), ja: out.Guidance.Text.JA, en: out.Guidance.Text.EN,
-		elapsed: time.Since(started), hasFour: out.HolderAttributes != nil, fallback: out.Status.Fallback}
+		elapsed: time.Since(started), hasFour: out.HolderAttributes != nil}
 	for _, r := range out.Reasons {
 		a.reasons = append(a.reasons, r.ID)
 	}
 	return a, nil
 }
-
-// shortVerdict is the name without the prefix of its enumeration.
-func shortVerdict(name string) string { return strings.TrimPrefix(name, "VERDICT_") }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -68,15 +69,13 @@ func (d *httpDoor) verify(ctx context.Context, p presentation) (answer, error) {
 		Reasons          []struct{ ID string }
 		Guidance         struct{ Text struct{ JA, EN string } }
 		HolderAttributes *struct{ CommonName struct{ Text string } }
-		Status           struct{ Fallback bool }
 	}
 	started := time.Now()
 	if err := d.post(ctx, p.party, "/v1:verify", request, &out); err != nil {
 		return answer{}, err
 	}
-	a := answer{verdict: shortVerdict(out.Verdict), ja: out.Guidance.Text.JA, en: out.Guidance.Text.EN,
-		elapsed: time.Since(started), hasFour: out.HolderAttributes != nil && out.HolderAttributes.CommonName.Text != "",
-		fallback: out.Status.Fallback}
+	a := answer{verdict: strings.TrimPrefix(out.Verdict, "VERDICT_"), ja: out.Guidance.Text.JA, en: out.Guidance.Text.EN,
+		elapsed: time.Since(started), hasFour: out.HolderAttributes != nil && out.HolderAttributes.CommonName.Text != ""}
 	for _, r := range out.Reasons {
 		a.reasons = append(a.reasons, r.ID)
 	}

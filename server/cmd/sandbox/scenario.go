@@ -38,12 +38,11 @@ type presentation struct {
 
 // answer is what a scenario looks at.
 type answer struct {
-	verdict  string
-	reasons  []string
-	ja, en   string
-	elapsed  time.Duration
-	hasFour  bool // the four attributes came with it
-	fallback bool
+	verdict string
+	reasons []string
+	ja, en  string
+	elapsed time.Duration
+	hasFour bool // the four attributes came with it
 }
 
 // door is a way into the server.
@@ -77,15 +76,29 @@ func check(err error) {
 	}
 }
 
+// issue issues to the next holder who lives where lists are in order.
 func (s *stage) issue(o sandbox.IssueOptions) *sandbox.Phone {
-	return s.issueIn(s.world, o)
+	return s.issueIn(s.world, o, anybody)
 }
 
-// issueIn issues to the next holder who lives where lists are in order.
-func (s *stage) issueIn(w *sandbox.World, o sandbox.IssueOptions) *sandbox.Phone {
+// issuePlain issues to a holder whose name and address have no substitute characters, issueMarked to one who
+// has some: the four attributes are looked at.
+func (s *stage) issuePlain() *sandbox.Phone {
+	return s.issueIn(s.world, sandbox.IssueOptions{}, func(h sandbox.Holder) bool { return !marked(h) })
+}
+
+func (s *stage) issueMarked() *sandbox.Phone {
+	return s.issueIn(s.world, sandbox.IssueOptions{}, marked)
+}
+
+func anybody(sandbox.Holder) bool { return true }
+
+func marked(h sandbox.Holder) bool { return strings.Contains(h.NameMarks+h.AddressMarks, "1") }
+
+func (s *stage) issueIn(w *sandbox.World, o sandbox.IssueOptions, fits func(sandbox.Holder) bool) *sandbox.Phone {
 	for {
 		holder := s.nextHolder()
-		if holder.Municipality == staleMunicipality && o.Municipality == "" {
+		if holder.Municipality == staleMunicipality && o.Municipality == "" || !fits(holder) {
 			continue
 		}
 		p, err := w.Issue(holder, o)
@@ -136,7 +149,6 @@ const (
 	rsaSHA256   = "SIGNATURE_ALGORITHM_RSASSA_PKCS1_V15_SHA256"
 	rsaSHA1     = "SIGNATURE_ALGORITHM_RSASSA_PKCS1_V15_SHA1"
 	ecdsaSHA384 = "SIGNATURE_ALGORITHM_ECDSA_SHA384"
-	pssSHA256   = "SIGNATURE_ALGORITHM_RSASSA_PSS_SHA256"
 )
 
 func by(method string) func(*presentation) {
@@ -184,22 +196,4 @@ func sameReasons(got []string, want []reason.ID) bool {
 		}
 	}
 	return true
-}
-
-// issuePlain issues to a holder whose name and address have no substitute characters.
-func (s *stage) issuePlain() *sandbox.Phone { return s.issueMarkedOrNot(false) }
-
-// issueMarked issues to one who has some.
-func (s *stage) issueMarked() *sandbox.Phone { return s.issueMarkedOrNot(true) }
-
-func (s *stage) issueMarkedOrNot(marked bool) *sandbox.Phone {
-	for {
-		holder := s.nextHolder()
-		if holder.Municipality == staleMunicipality || strings.Contains(holder.NameMarks+holder.AddressMarks, "1") != marked {
-			continue
-		}
-		p, err := s.world.Issue(holder, sandbox.IssueOptions{})
-		check(err)
-		return p
-	}
 }

@@ -182,13 +182,13 @@ var scenarios = []scenario{
 		func(ctx context.Context, s *stage) (presentation, error) {
 			impostor, err := s.world.Impostor(false)
 			check(err)
-			return s.answer(ctx, s.issueIn(impostor.World, sandbox.IssueOptions{}), kiosk, useConvenience), nil
+			return s.answer(ctx, s.issueIn(impostor.World, sandbox.IssueOptions{}, anybody), kiosk, useConvenience), nil
 		}},
 	{"forged_key_identifier", "発行者を偽った証明書", "a foreign authority that forges the key identifier", invalid, []reason.ID{reason.CertificateSignatureInvalid},
 		func(ctx context.Context, s *stage) (presentation, error) {
 			impostor, err := s.world.Impostor(true)
 			check(err)
-			return s.answer(ctx, s.issueIn(impostor.World, sandbox.IssueOptions{}), kiosk, useConvenience), nil
+			return s.answer(ctx, s.issueIn(impostor.World, sandbox.IssueOptions{}, anybody), kiosk, useConvenience), nil
 		}},
 	{"sha1", "SHA-1の署名", "a SHA-1 signature", invalid, []reason.ID{reason.CryptoConstraintsFailure},
 		func(ctx context.Context, s *stage) (presentation, error) {
