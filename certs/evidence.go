@@ -1,0 +1,164 @@
+package certs
+
+import (
+	"context"
+	"time"
+
+	"github.com/tashika-jp/tashika/certs/chain"
+	"github.com/tashika-jp/tashika/certs/crl"
+	"github.com/tashika-jp/tashika/certs/ocsp"
+	"github.com/tashika-jp/tashika/certs/profile"
+	"github.com/tashika-jp/tashika/certs/reason"
+	"github.com/tashika-jp/tashika/certs/signature"
+)
+
+// evidence is the stage of everything that proves: lists, signatures, OCSP. The list at
+// hand is looked at first, because it is cheap; OCSP last, because it is dear and because
+// nobody's forged certificate shall make us ask.
+func (r *run) evidence(ctx context.Context) {
+	method := r.p.Method
+	steps := method.Steps()
+	results := make([]result, len(steps))
+	for i, step := range steps {
+		if step == profile.CRL {
+			results[i] = r.lookUp()
+		}
+	}
+	confirmed := r.check(CheckCertificateSignature, chain.CheckSignature(r.c, r.v.Issuer)...)
+	held := r.p.Signature == nil || r.check(CheckHolderSignature, r.holderSignature()...)
+	settled, tried := false, false
+	for i, step := range steps {
+		id := CheckRevocationList
+		if step == profile.OCSP {
+			id = CheckOCSP
+		}
+		// A status is nobody's while the issuer is not confirmed; a network is not asked for a
+		// signature that is wrong.
+		if settled || !confirmed || step == profile.OCSP && !held {
+			continue
+		}
+		if step == profile.OCSP {
+			results[i] = r.ask(ctx)
+		}
+		r.explain(id, results[i].findings...)
+		if r.v.Evidence = results[i].evidence; r.v.Evidence.Status != Unknown {
+			r.v.Evidence.Fallback = tried
+			settled = true
+		} else if i > 0 && r.v.Evidence.Method == 0 {
+			r.v.Evidence = results[0].evidence // keep what there is, to tell its age
+		}
+		tried = true
+	}
+	r.status(results, settled, confirmed)
+}
+
+// status turns what was found into the verdict's reasons.
+func (r *run) status(results []result, settled, confirmed bool) {
+	switch {
+	case !confirmed:
+	case !settled:
+		var all []reason.ID
+		for _, result := range results {
+			all = append(all, result.findings...)
+		}
+		if len(all) > 0 { // none if OCSP alone was not asked, because the holder's signature is wrong
+			r.check(CheckRevocationStatusFound, all...)
+		}
+	case r.v.Evidence.Status == Revoked:
+		r.check(CheckRevocationStatusFound, reason.Revoked)
+	case r.v.Evidence.Status == OnHold:
+		r.check(CheckRevocationStatusFound, reason.OnHold)
+	default:
+		r.check(CheckRevocationStatusFound, when(r.v.Evidence.Fallback, reason.RevocationFallbackUsed)...)
+	}
+}
+
+func (r *run) holderSignature() []reason.ID {
+	s := r.p.Signature
+	var err error
+	if s.Message != nil {
+		err = r.key.Verify(s.Algorithm, s.Message, s.Value)
+	} else {
+		err = r.key.VerifyDigest(s.Algorithm, s.Digest, s.Value)
+	}
+	return when(err != nil, reason.SigCryptoFailure)
+}
+
+// result is what one method found: a status, or findings that leave it unknown.
+type result struct {
+	evidence Evidence
+	findings []reason.ID
+}
+
+// maxAge is the profile's bound, tightened by the caller's.
+func (r *run) maxAge(bound time.Duration) time.Duration {
+	if r.p.MaxAge > 0 {
+		return min(bound, r.p.MaxAge)
+	}
+	return bound
+}
+
+// lookUp finds the status in the list for the certificate's distribution point.
+func (r *run) lookUp() result {
+	index, source := r.t.Revocation.List(r.v.Issuer, r.c)
+	if index == nil {
+		// RFC 5280 section 6.3.3: without a list in scope the status is undetermined.
+		return result{findings: []reason.ID{reason.CRLMissing}}
+	}
+	out := result{evidence: Evidence{
+		Method: profile.CRL, ThisUpdate: index.ThisUpdate(), NextUpdate: index.NextUpdate(),
+		CRLNumber: index.Number(), Source: source,
+	}}
+	// RFC 5280 section 6.3.3 (b)(2): asked here again, although the look-up was for this scope,
+	// because a list of another partition would say "good" of everybody. So would one that should be
+	// a partition's and does not say so (TestListWithoutPartition).
+	nameless := index.Scope() == nil && r.t.Profile.Revocation.CRLPartitionRequired
+	if nameless || !index.Covers(r.c) {
+		out.findings = append(out.findings, reason.CRLScopeMismatch)
+	}
+	age := r.maxAge(r.t.Profile.Revocation.CRLMaxAge)
+	out.findings = append(out.findings, index.CheckTimes(r.t.Now, r.t.Profile.ClockSkew, age)...)
+	if len(out.findings) > 0 {
+		return out
+	}
+	out.evidence.Status = Good
+	if entry, revoked := index.Lookup(r.c.SerialNumber); revoked {
+		out.evidence.revoke(entry.Reason, entry.RevocationTime)
+	}
+	return out
+}
+
+// ask finds the status by OCSP.
+func (r *run) ask(ctx context.Context) result {
+	rules := r.t.Profile.Revocation
+	answer, source, findings := r.t.Revocation.Ask(ctx, r.v.Issuer, r.c, ocsp.Options{
+		At: r.t.Now, Skew: r.t.Profile.ClockSkew, MaxAge: r.maxAge(rules.OCSPMaxAge),
+		RequireNonce: rules.OCSPNonceRequired, Allow: signature.AllowList(r.t.Profile.IssuerSignatures),
+	}, rules.OCSPTimeout)
+	if answer == nil || len(findings) > 0 {
+		if len(findings) == 0 {
+			findings = []reason.ID{reason.OCSPUnavailable}
+		}
+		return result{findings: findings}
+	}
+	out := result{evidence: Evidence{
+		Method: profile.OCSP, ThisUpdate: answer.ThisUpdate, NextUpdate: answer.NextUpdate, Source: source,
+	}}
+	switch answer.Status {
+	case ocsp.Good:
+		out.evidence.Status = Good
+	case ocsp.Revoked:
+		out.evidence.revoke(answer.Reason, answer.RevocationTime)
+	default:
+		out.findings = []reason.ID{reason.OCSPStatusUnknown}
+	}
+	return out
+}
+
+// revoke: hold is a state of its own, because it can be released.
+func (e *Evidence) revoke(why crl.Reason, when time.Time) {
+	e.Status, e.Reason, e.RevocationTime = Revoked, why, when
+	if why == crl.CertificateHold {
+		e.Status = OnHold
+	}
+}
