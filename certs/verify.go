@@ -112,7 +112,7 @@ func (r *run) certificate() {
 	serial := c.SerialNumber
 	positive := len(serial) > 0 && serial[0]&0x80 == 0 && !(len(serial) == 1 && serial[0] == 0)
 	r.check(CheckSerialNumber, when(!positive || len(serial) > 20, reason.SerialNumberUnacceptable)...)
-	r.check(CheckCriticalExtensions, when(len(c.UnknownCritical) > 0, reason.UnknownCriticalExtension)...)
+	r.check(CheckCriticalExtensions, when(len(c.UnknownCritical) > 0 || c.PathCritical, reason.UnknownCriticalExtension)...)
 	r.check(CheckBasicConstraints, when(c.IsCA, reason.CACertificate)...)
 	r.issuer()
 	r.kind()

@@ -187,7 +187,7 @@ func newAnchor(source Source) (*Anchor, error) {
 		return nil, err
 	}
 	need := pkix.KeyCertSign | pkix.CRLSign
-	if !c.IsCA || c.KeyUsage&need != need || len(c.SubjectKeyID) == 0 || len(c.UnknownCritical) > 0 || !c.SelfIssued() {
+	if !c.IsCA || c.KeyUsage&need != need || len(c.SubjectKeyID) == 0 || len(c.UnknownCritical) > 0 || c.PathCritical || !c.SelfIssued() {
 		return nil, errors.New("not a self-issued certificate that may sign certificates and lists")
 	}
 	algorithm, err := signature.FromIdentifier(c.SignatureAlgorithm)

@@ -76,7 +76,7 @@ func (r *response) checkDelegate(c, issuer *pkix.Certificate, key *signature.Pub
 	signs := c.KeyUsage&(pkix.DigitalSignature|pkix.NonRepudiation) != 0
 	found.add(c.HasKeyUsage && !signs, reason.OCSPResponderUnauthorized)
 	// RFC 5280 section 4.2: unknown critical extensions.
-	found.add(c.Version != 3 || len(c.UnknownCritical) > 0, reason.OCSPResponderUnauthorized)
+	found.add(c.Version != 3 || len(c.UnknownCritical) > 0 || c.PathCritical, reason.OCSPResponderUnauthorized)
 	// RFC 5280 section 6.1.3 (a)(2): valid at the time (TestTrapResponderExpired).
 	notYet, over := o.At.Add(o.Skew).Before(c.NotBefore), o.At.Add(-o.Skew).After(c.NotAfter)
 	found.add(notYet || over, reason.OCSPResponderNotValidNow)

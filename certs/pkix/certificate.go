@@ -60,6 +60,7 @@ type Certificate struct {
 
 	Signature []byte // the issuer's, over RawTBS
 
+	RawExtensions []byte // whole Extensions, for WalkExtensions; nil if there are none
 	Extensions
 }
 
@@ -171,7 +172,7 @@ func (c *Certificate) parseTail(tbs cryptobyte.String) error {
 			return errors.New("malformed unique identifier")
 		}
 	}
-	c.MaxPathLen = -1
+	c.MaxPathLen, c.RequireExplicitPolicy, c.InhibitPolicyMapping, c.InhibitAnyPolicy = -1, -1, -1, -1
 	if tbs.Empty() {
 		return nil
 	}
@@ -179,6 +180,7 @@ func (c *Certificate) parseTail(tbs cryptobyte.String) error {
 	if c.Version < 3 || !tbs.ReadASN1(&explicit, asn1.Tag(3).ContextSpecific().Constructed()) || !tbs.Empty() {
 		return errors.New("malformed end of tbsCertificate")
 	}
+	c.RawExtensions = explicit
 	return WalkExtensions(explicit, c.parseExtension)
 }
 

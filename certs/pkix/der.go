@@ -57,13 +57,21 @@ func ReadOID(s *cryptobyte.String) (OID, bool) {
 // which DER makes unique.
 func ReadInteger(s *cryptobyte.String) ([]byte, bool) {
 	var content cryptobyte.String
-	if !s.ReadASN1(&content, asn1.INTEGER) || len(content) == 0 {
+	if !s.ReadASN1(&content, asn1.INTEGER) || !minimalInteger(content) {
 		return nil, false
 	}
-	if len(content) > 1 && (content[0] == 0 && content[1]&0x80 == 0 || content[0] == 0xff && content[1]&0x80 != 0) {
-		return nil, false // X.690 section 8.3.2: the fewest octets
-	}
 	return content, true
+}
+
+// minimalInteger: X.690 section 8.3.2: an INTEGER has one octet or more, and the fewest.
+func minimalInteger(content []byte) bool {
+	switch len(content) {
+	case 0:
+		return false
+	case 1:
+		return true
+	}
+	return !(content[0] == 0 && content[1]&0x80 == 0 || content[0] == 0xff && content[1]&0x80 != 0)
 }
 
 // ReadTime reads a Time as RFC 5280 section 4.1.2.5 wants it: seconds present, Z, no

@@ -15,10 +15,15 @@ var (
 	oidSubjectAltName     = MustOID("2.5.29.17")
 	oidIssuerAltName      = MustOID("2.5.29.18")
 	oidBasicConstraints   = MustOID("2.5.29.19")
+	oidNameConstraints    = MustOID("2.5.29.30")
 	oidDistributionPoints = MustOID("2.5.29.31")
 	oidPolicies           = MustOID("2.5.29.32")
+	oidPolicyMappings     = MustOID("2.5.29.33")
 	oidAuthorityKeyID     = MustOID("2.5.29.35")
+	oidPolicyConstraints  = MustOID("2.5.29.36")
 	oidExtendedKeyUsage   = MustOID("2.5.29.37")
+	oidFreshestCRL        = MustOID("2.5.29.46")
+	oidInhibitAnyPolicy   = MustOID("2.5.29.54")
 	oidAuthorityInfo      = MustOID("1.3.6.1.5.5.7.1.1")
 	oidOCSPNoCheck        = MustOID("1.3.6.1.5.5.7.48.1.5")
 	oidOCSPAccess         = MustOID("1.3.6.1.5.5.7.48.1")
@@ -40,10 +45,22 @@ type Extensions struct {
 	AuthorityCertIssuer []GeneralName
 	AuthorityCertSerial []byte
 	DistributionPoints  []DistributionPoint
+	FreshestCRL         []DistributionPoint
 	SubjectAltNames     []GeneralName
 	IssuerAltNames      []GeneralName
 	OCSPURIs            []string
 	OCSPNoCheck         bool
+
+	// What follows binds whoever walks a path (package chain).
+	NameConstraints       *NameConstraints
+	PolicyMappings        []PolicyMapping
+	RequireExplicitPolicy int // certificates to skip; -1 if there is none, as in the two below
+	InhibitPolicyMapping  int
+	InhibitAnyPolicy      int
+	// PathCritical: one of these, or freshestCRL, is critical. Whoever walks no path has not processed it, and must
+	// refuse the certificate (RFC 5280 section 4.2).
+	PathCritical bool
+
 	// UnknownCritical are the critical extensions that are not read here: whoever
 	// relies on the certificate must refuse it (RFC 5280 section 4.2).
 	UnknownCritical []OID
@@ -84,6 +101,24 @@ func (x *Extensions) parseExtension(e Extension) error {
 		x.ExtendedKeyUsages, err = readOIDs(&s)
 	case oidAuthorityInfo:
 		x.OCSPURIs, err = readOCSPURIs(&s)
+	case oidNameConstraints:
+		x.PathCritical = x.PathCritical || e.Critical
+		x.NameConstraints, err = readNameConstraints(&s)
+	case oidPolicyMappings:
+		x.PathCritical = x.PathCritical || e.Critical
+		x.PolicyMappings, err = readPolicyMappings(&s)
+	case oidPolicyConstraints:
+		x.PathCritical = x.PathCritical || e.Critical
+		err = x.parsePolicyConstraints(&s)
+	case oidInhibitAnyPolicy:
+		x.PathCritical = x.PathCritical || e.Critical
+		var content cryptobyte.String
+		if ok = s.ReadASN1(&content, asn1.INTEGER); ok {
+			x.InhibitAnyPolicy, ok = skipCerts(content)
+		}
+	case oidFreshestCRL:
+		x.PathCritical = x.PathCritical || e.Critical
+		x.FreshestCRL, err = readDistributionPoints(&s)
 	case oidOCSPNoCheck:
 		var null cryptobyte.String
 		ok = s.ReadASN1(&null, asn1.NULL) && null.Empty()
@@ -113,13 +148,12 @@ func (x *Extensions) parseBasicConstraints(s *cryptobyte.String) error {
 	if inner.Empty() {
 		return nil
 	}
-	n, ok := ReadInteger(&inner)
-	if !ok || !inner.Empty() || n[0]&0x80 != 0 || len(n) > 3 {
+	var content cryptobyte.String
+	if !inner.ReadASN1(&content, asn1.INTEGER) || !inner.Empty() {
 		return errors.New("malformed pathLenConstraint")
 	}
-	x.MaxPathLen = 0
-	for _, b := range n {
-		x.MaxPathLen = x.MaxPathLen<<8 | int(b)
+	if x.MaxPathLen, ok = skipCerts(content); !ok {
+		return errors.New("malformed pathLenConstraint")
 	}
 	return nil
 }

@@ -70,6 +70,39 @@ const (
 	OCSPTooOld                   ID = "OCSP_TOO_OLD"
 	OCSPStatusUnknown            ID = "OCSP_STATUS_UNKNOWN"
 	IssuerUnconfirmed            ID = "ISSUER_UNCONFIRMED"
+	PathBudgetExceeded           ID = "PATH_BUDGET_EXCEEDED"
+	PathTooLong                  ID = "PATH_TOO_LONG"
+	PathLengthExceeded           ID = "PATH_LENGTH_EXCEEDED"
+	NameConstraintsViolated      ID = "NAME_CONSTRAINTS_VIOLATED"
+	ExplicitPolicyRequired       ID = "EXPLICIT_POLICY_REQUIRED"
+	PolicyMappingInvalid         ID = "POLICY_MAPPING_INVALID"
+	IssuerRevoked                ID = "ISSUER_REVOKED"
+	ServerNameMismatch           ID = "SERVER_NAME_MISMATCH"
+	EmailMismatch                ID = "EMAIL_MISMATCH"
+	ExtendedKeyUsageNotAllowed   ID = "EXTENDED_KEY_USAGE_NOT_ALLOWED"
+	SubjectKeyIDMissing          ID = "SUBJECT_KEY_ID_MISSING"
+	ExtensionCriticalityWrong    ID = "EXTENSION_CRITICALITY_WRONG"
+	ExtensionMisplaced           ID = "EXTENSION_MISPLACED"
+	ExtensionMissing             ID = "EXTENSION_MISSING"
+	SubjectMissing               ID = "SUBJECT_MISSING"
+	IssuerMissing                ID = "ISSUER_MISSING"
+	SubjectAltNameUnacceptable   ID = "SUBJECT_ALT_NAME_UNACCEPTABLE"
+	NameConstraintsUnacceptable  ID = "NAME_CONSTRAINTS_UNACCEPTABLE"
+	ValidityEncodingWrong        ID = "VALIDITY_ENCODING_WRONG"
+	CRLBaseMismatch              ID = "CRL_BASE_MISMATCH"
+	CRLSignerUnconfirmed         ID = "CRL_SIGNER_UNCONFIRMED"
+	CRLProfileViolated           ID = "CRL_PROFILE_VIOLATED"
+	OCSPResponderRevoked         ID = "OCSP_RESPONDER_REVOKED"
+	OCSPMissing                  ID = "OCSP_MISSING"
+	CMSFormatFailure             ID = "CMS_FORMAT_FAILURE"
+	CMSContentMissing            ID = "CMS_CONTENT_MISSING"
+	CMSContentMismatch           ID = "CMS_CONTENT_MISMATCH"
+	CMSSignerMissing             ID = "CMS_SIGNER_MISSING"
+	CMSSignerCertificateMissing  ID = "CMS_SIGNER_CERTIFICATE_MISSING"
+	CMSAttributesUnacceptable    ID = "CMS_ATTRIBUTES_UNACCEPTABLE"
+	CMSMessageDigestMismatch     ID = "CMS_MESSAGE_DIGEST_MISMATCH"
+	CMSSignersAmbiguous          ID = "CMS_SIGNERS_AMBIGUOUS"
+	SignerNotValidated           ID = "SIGNER_NOT_VALIDATED"
 )
 
 // table is append-only.
@@ -210,4 +243,70 @@ var table = []Reason{
 		"OCSPレスポンダーはこの証明書を知りません。", "The OCSP responder does not know the certificate."},
 	{IssuerUnconfirmed, Indeterminate, "RFC 5280 section 6.3.3", "TRY_LATER",
 		"発行者を確認できないため、失効状態を確認していません。", "The status was not looked up, because the issuer could not be confirmed."},
+	{PathBudgetExceeded, Indeterminate, "path building budget", "CERTIFICATE_CHAIN_GENERAL_FAILURE",
+		"認証パスの構築が上限に達したため、判定できません。", "Building the certification path took more steps or signatures than are allowed."},
+	{PathTooLong, Invalid, "path length limit of the request", "CHAIN_CONSTRAINTS_FAILURE",
+		"認証パスが許可された長さを超えています。", "The certification path has more intermediate certificates than are accepted."},
+	{PathLengthExceeded, Invalid, "RFC 5280 section 6.1.4 (l)", "CHAIN_CONSTRAINTS_FAILURE",
+		"認証局の証明書のパス長制約に違反しています。", "The certification path is longer than an authority on it allows."},
+	{NameConstraintsViolated, Invalid, "RFC 5280 section 6.1.3 (b), (c)", "CHAIN_CONSTRAINTS_FAILURE",
+		"認証局の名前制約に違反しています。", "A name in the certificate is outside of what an authority on the path may certify."},
+	{ExplicitPolicyRequired, Invalid, "RFC 5280 section 6.1.3 (f), 6.1.5 (g)", "CHAIN_CONSTRAINTS_FAILURE",
+		"要求された証明書ポリシーが認証パス全体で有効ではありません。", "No acceptable certificate policy is valid for the whole certification path."},
+	{PolicyMappingInvalid, Invalid, "RFC 5280 section 6.1.4 (a)", "CHAIN_CONSTRAINTS_FAILURE",
+		"ポリシーマッピングの内容が正しくありません。", "A policy mapping of an authority maps from or to anyPolicy."},
+	{IssuerRevoked, Invalid, "RFC 5280 section 6.1.3 (a)(3)", "REVOKED_CA_NO_POE",
+		"認証局の証明書が失効しています。", "The certificate of an authority on the path is revoked."},
+	{ServerNameMismatch, Invalid, "RFC 9525 section 6, RFC 5280 section 4.2.1.6", "CHAIN_CONSTRAINTS_FAILURE",
+		"証明書のサーバー名が一致しません。", "The certificate is not for the server name asked for."},
+	{EmailMismatch, Invalid, "RFC 5280 section 4.2.1.6, RFC 8398", "CHAIN_CONSTRAINTS_FAILURE",
+		"証明書のメールアドレスが一致しません。", "The certificate is not for the e-mail address asked for."},
+	{ExtendedKeyUsageNotAllowed, Invalid, "RFC 5280 section 4.2.1.12", "CHAIN_CONSTRAINTS_FAILURE",
+		"要求された拡張鍵用途が許可されていません。", "The extended key usage asked for is not allowed by the certificate or an authority on its path."},
+	{SubjectKeyIDMissing, Invalid, "RFC 5280 section 4.2.1.2", "CHAIN_CONSTRAINTS_FAILURE",
+		"認証局の証明書に鍵識別子がありません。", "The certificate of an authority has no subject key identifier."},
+	{ExtensionCriticalityWrong, Invalid, "RFC 5280 section 4.2", "CHAIN_CONSTRAINTS_FAILURE",
+		"拡張の必須指定が規定と異なります。", "An extension is critical that must not be, or is not critical that must be."},
+	{ExtensionMisplaced, Invalid, "RFC 5280 section 4.2.1", "CHAIN_CONSTRAINTS_FAILURE",
+		"この証明書にあってはならない拡張または設定が含まれています。", "The certificate has an extension, or a setting of one, that its kind must not have."},
+	{ExtensionMissing, Invalid, "RFC 5280 section 4.2.1", "CHAIN_CONSTRAINTS_FAILURE",
+		"証明書に必要な拡張がありません。", "The certificate lacks an extension that its kind must have."},
+	{SubjectMissing, Invalid, "RFC 5280 section 4.1.2.6", "CHAIN_CONSTRAINTS_FAILURE",
+		"証明書の主体者名がありません。", "The certificate has no subject where one must be, and no critical alternative name instead."},
+	{IssuerMissing, Invalid, "RFC 5280 section 4.1.2.4", "CHAIN_CONSTRAINTS_FAILURE",
+		"証明書の発行者名がありません。", "The certificate has an empty issuer name."},
+	{SubjectAltNameUnacceptable, Invalid, "RFC 5280 section 4.2.1.6", "CHAIN_CONSTRAINTS_FAILURE",
+		"主体者別名の形式が正しくありません。", "A subject alternative name is empty or not of the form that its kind demands."},
+	{NameConstraintsUnacceptable, Invalid, "RFC 5280 section 4.2.1.10", "CHAIN_CONSTRAINTS_FAILURE",
+		"名前制約の形式が正しくありません。", "The name constraints of an authority are not of a form that can be applied."},
+	{ValidityEncodingWrong, Invalid, "RFC 5280 section 4.1.2.5", "FORMAT_FAILURE",
+		"有効期間の日時の形式が規定と異なります。", "A time of the validity is not encoded in the type that its year demands."},
+	{CRLBaseMismatch, Indeterminate, "RFC 5280 section 6.3.3 (c)", "TRY_LATER",
+		"差分失効リストが基本となる失効リストに適合しません。", "The delta list does not fit the complete revocation list."},
+	{CRLSignerUnconfirmed, Indeterminate, "RFC 5280 section 6.3.3 (f)", "TRY_LATER",
+		"失効リストの発行者を確認できません。", "No valid certification path leads to the signer of the revocation list."},
+	{CRLProfileViolated, Indeterminate, "RFC 5280 section 5", "TRY_LATER",
+		"失効リストが規定のプロファイルに適合しません。", "The revocation list breaks a rule of the profile for lists."},
+	{OCSPResponderRevoked, Indeterminate, "RFC 6960 section 4.2.2.2.1", "TRY_LATER",
+		"OCSPレスポンダーの証明書が失効しています。", "The certificate of the OCSP responder is revoked."},
+	{OCSPMissing, Indeterminate, "RFC 6960 section 3.2", "TRY_LATER",
+		"この証明書についてのOCSP応答がありません。", "There is no OCSP response about the certificate."},
+	{CMSFormatFailure, Invalid, "RFC 5652 section 5, X.690", "FORMAT_FAILURE",
+		"CMS署名データの形式が正しくありません。", "The CMS message is not a well-formed SignedData."},
+	{CMSContentMissing, Invalid, "RFC 5652 section 5.2", "SIGNED_DATA_NOT_FOUND",
+		"署名対象のデータがありません。", "The CMS message is detached and its content was not given."},
+	{CMSContentMismatch, Invalid, "RFC 5652 section 5.2", "HASH_FAILURE",
+		"CMS署名データの内容が提示された内容と一致しません。", "The content inside the CMS message is not the content that was presented."},
+	{CMSSignerMissing, Invalid, "RFC 5652 section 5.1", "FORMAT_FAILURE",
+		"CMS署名データに署名者がありません。", "The CMS message has no signer."},
+	{CMSSignerCertificateMissing, Invalid, "RFC 5652 section 5.3", "NO_SIGNING_CERTIFICATE_FOUND",
+		"署名者の証明書が見つかりません。", "The certificate of a signer of the CMS message was not found."},
+	{CMSAttributesUnacceptable, Invalid, "RFC 5652 sections 5.3, 11", "SIG_CONSTRAINTS_FAILURE",
+		"CMS署名属性が規定に適合しません。", "The signed attributes lack content type or message digest, or break a rule for attributes."},
+	{CMSMessageDigestMismatch, Invalid, "RFC 5652 section 11.2", "HASH_FAILURE",
+		"CMS署名データのメッセージダイジェストが内容と一致しません。", "The message digest of the CMS message is not that of the content."},
+	{CMSSignersAmbiguous, Invalid, "profile of the use", "SIG_CONSTRAINTS_FAILURE",
+		"署名者がちょうど1人のCMS署名データが必要です。", "The CMS message does not have exactly one signer."},
+	{SignerNotValidated, Warning, "RFC 5652 section 5.6", "",
+		"署名だけを確認しました。署名者の証明書は検証していません。", "Only the signature was checked: no trust anchor was given to validate the signer's certificate by."},
 }
