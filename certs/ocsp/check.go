@@ -2,7 +2,6 @@ package ocsp
 
 import (
 	"bytes"
-	"crypto"
 	"errors"
 	"slices"
 	"time"
@@ -35,7 +34,7 @@ func (s Status) String() string {
 	return "unknown"
 }
 
-// Options are what Check goes by.
+// Options are what Check and CheckStored go by.
 type Options struct {
 	// At is the time to judge for.
 	At time.Time
@@ -44,13 +43,19 @@ type Options struct {
 	// MaxAge bounds the age of thisUpdate exactly. 0 is no bound beyond nextUpdate, and
 	// refuses an answer without nextUpdate.
 	MaxAge time.Duration
-	// RequireNonce refuses an answer without the request's nonce.
+	// RequireNonce refuses an answer without the request's nonce, and so every stored one.
 	RequireNonce bool
 	// Allow are the algorithms accepted for the signatures of responses and of delegates'
 	// certificates.
 	Allow signature.AllowList
 	// MaxDelegateCertificates bounds the certificates in a response; 0 means 4.
 	MaxDelegateCertificates int
+	// Untrusted are further certificates among which the delegate's may be, because a response may
+	// come without it. Each that bears the responder's name or key can cost two signatures to check.
+	Untrusted []*pkix.Certificate
+	// ResponderStatus is asked about a delegate that is authorized but has no id-pkix-ocsp-nocheck,
+	// and what it finds refuses the response. nil: nobody asks.
+	ResponderStatus func(delegate *pkix.Certificate) []reason.ID
 }
 
 const defaultMaxCertificates = 4
@@ -81,6 +86,17 @@ func (f *findings) add(condition bool, id reason.ID) {
 // Check judges the response to a request. The issuer is trusted, and the key is the
 // issuer's. All findings are returned, and an answer only if there are none.
 func Check(der []byte, req *Request, issuer *pkix.Certificate, key *signature.PublicKey, o Options) (*Answer, []reason.ID) {
+	return check(der, req, issuer, key, o)
+}
+
+// CheckStored judges a response that was not asked for here (stapled, archived): about
+// certificate c of the issuer. CertIDs under any hash of SHA-1 and SHA-2 are read, and a nonce says nothing, because
+// it is the answer to somebody else's.
+func CheckStored(der []byte, c, issuer *pkix.Certificate, key *signature.PublicKey, o Options) (*Answer, []reason.ID) {
+	return check(der, &Request{about: c}, issuer, key, o)
+}
+
+func check(der []byte, req *Request, issuer *pkix.Certificate, key *signature.PublicKey, o Options) (*Answer, []reason.ID) {
 	most := o.MaxDelegateCertificates
 	if most <= 0 {
 		most = defaultMaxCertificates
@@ -94,14 +110,17 @@ func Check(der []byte, req *Request, issuer *pkix.Certificate, key *signature.Pu
 	}
 	var found findings
 	one := r.find(&found, req, issuer)
-	// RFC 6960 section 4.4: critical extensions of the response, and of the answer
-	// (TestTrapCriticalExtensions).
-	found.add(r.unknownCritical || one != nil && one.unknownCritical, reason.OCSPUnknownCriticalExtension)
+	// RFC 6960 section 4.4: critical extensions of the response (TestTrapCriticalExtensions).
+	found.add(r.unknownCritical, reason.OCSPUnknownCriticalExtension)
 	r.checkNonce(&found, req, o)
 	if one != nil {
 		one.checkTimes(&found, o)
+		// RFC 6960 section 4.4.4: of certificates that expired before the archive cutoff the responder keeps no
+		// status, so that "good" says nothing of them (TestArchiveCutoff).
+		forgotten := one.status == Good && req.about.NotAfter.Before(one.archiveCutoff)
+		found.add(forgotten, reason.OCSPStatusUnknown)
 	}
-	for _, id := range r.checkSigner(issuer, key, o) { // last, because it is dear
+	for _, id := range r.checkSigner(req.about, issuer, key, o) { // last, because it is dear
 		found.add(true, id)
 	}
 	if len(found) > 0 || one == nil {
@@ -123,32 +142,33 @@ func (r *response) answer(one *single) *Answer {
 	return a
 }
 
-// find returns the answer about the request's certificate.
+// find returns the answer about the certificate.
 func (r *response) find(found *findings, req *Request, issuer *pkix.Certificate) *single {
-	// The request must be about a certificate of this very issuer's key, or the signer is judged
-	// by another issuer than the certificate's.
-	hash := crypto.SHA256
-	if req.id.hash == oidSHA1 {
-		hash = crypto.SHA1
-	}
-	found.add(!bytes.Equal(req.id.keyHash, digest(hash, issuer.PublicKey)), reason.OCSPCertIDMismatch)
-	var one *single
+	// RFC 6960 section 4.1.1: a CertID names the issuer as the certificate does. Another issuer's key would
+	// judge the signer by the wrong one (TestTrapSerialOnlyAcrossIssuers).
+	found.add(!req.about.Issuer.Equal(issuer.Subject), reason.OCSPCertIDMismatch)
+	var first, one *single
 	for i := range r.singles {
-		// RFC 6960 section 3.2 (1): the certificate in the response is the one in the request: algorithm,
-		// both hashes, serial number (TestTrapIssuerNameHashNotCompared).
+		// RFC 6960 section 3.2 (1): the certificate in the response is the one in question: both hashes and the
+		// serial number (TestTrapIssuerNameHashNotCompared).
 		next := &r.singles[i]
-		if !next.id.equal(req.id) {
+		if !next.id.identifies(req.about, issuer) {
 			continue
 		}
-		// Two answers that agree are one, the newer; two that do not are none.
-		switch {
-		case one == nil:
-			one = next
-		case one.status != next.status || one.reason != next.reason || !one.revoked.Equal(next.revoked):
-			found.add(true, reason.OCSPConflict)
-		case next.unknownCritical || one.unknownCritical:
-			one.unknownCritical = true
-		case next.thisUpdate.After(one.thisUpdate):
+		// RFC 6960 section 4.4: critical extensions of any answer about it.
+		found.add(next.unknownCritical, reason.OCSPUnknownCriticalExtension)
+		// Two answers that differ are none, under whichever hashes they are given (TestConflict).
+		if first == nil {
+			first = next
+		}
+		differ := first.status != next.status || first.reason != next.reason || !first.revoked.Equal(next.revoked)
+		found.add(differ, reason.OCSPConflict)
+		// RFC 6960 section 3.2 (1): an answer is to the CertID of the request, its hash included.
+		if req.id.hash != "" && !next.id.equal(req.id) {
+			continue
+		}
+		// Of two that agree, the newer.
+		if one == nil || next.thisUpdate.After(one.thisUpdate) {
 			one = next
 		}
 	}

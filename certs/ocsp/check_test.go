@@ -225,8 +225,8 @@ func TestTrapCriticalExtensions(t *testing.T) {
 	for name, change := range map[string]func(*responseSpec){
 		"response": func(s *responseSpec) { s.extensions = append(s.extensions, extension("1.2.3", true, nil)) },
 		"answer":   func(s *responseSpec) { s.singles[0].extensions = [][]byte{extension("1.2.3", true, nil)} },
-		"known, to be": func(s *responseSpec) {
-			s.singles[0].extensions = [][]byte{extension("1.3.6.1.5.5.7.48.1.6", true, generalized(now))}
+		"crlReferences": func(s *responseSpec) {
+			s.singles[0].extensions = [][]byte{extension("1.3.6.1.5.5.7.48.1.3", true, seq())}
 		},
 	} {
 		s := theCA().conforming(theRequest(), nil)

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	_ "crypto/sha1" // names of issuers and keys
 	_ "crypto/sha256"
+	_ "crypto/sha512"
 	"errors"
 
 	"github.com/tashika-jp/tashika/certs/pkix"
@@ -20,6 +21,8 @@ var (
 	oidNonce           = pkix.MustOID("1.3.6.1.5.5.7.48.1.2")
 	oidExtendedRevoke  = pkix.MustOID("1.3.6.1.5.5.7.48.1.9")
 	oidOCSPSigning     = pkix.MustOID("1.3.6.1.5.5.7.3.9")
+	oidArchiveCutoff   = pkix.MustOID("1.3.6.1.5.5.7.48.1.6")
+	oidSCTs            = pkix.MustOID("1.3.6.1.4.1.11129.2.4.5")
 	oidSHA1            = pkix.MustOID("1.3.14.3.2.26")
 	oidSHA256          = pkix.MustOID("2.16.840.1.101.3.4.2.1")
 	explicit0          = asn1.Tag(0).ContextSpecific().Constructed()
@@ -34,11 +37,20 @@ var (
 	errTooManyElements = errors.New("ocsp: too many answers or certificates in the response")
 )
 
-// Request is one question about one certificate. It is immutable.
+// certIDHashes are the hashes under which a CertID is understood. Requests are made under the first two.
+var certIDHashes = map[pkix.OID]crypto.Hash{
+	oidSHA1:                                crypto.SHA1,
+	oidSHA256:                              crypto.SHA256,
+	pkix.MustOID("2.16.840.1.101.3.4.2.2"): crypto.SHA384,
+	pkix.MustOID("2.16.840.1.101.3.4.2.3"): crypto.SHA512,
+}
+
+// Request is one question about one certificate, made by NewRequest. It is immutable.
 type Request struct {
 	DER []byte // OCSPRequest
 
-	id    certID
+	about *pkix.Certificate
+	id    certID // without a hash if nothing was sent
 	nonce []byte // nil if none was sent
 }
 
@@ -53,6 +65,25 @@ type certID struct {
 func (id certID) equal(other certID) bool {
 	return id.hash == other.hash && bytes.Equal(id.nameHash, other.nameHash) &&
 		bytes.Equal(id.keyHash, other.keyHash) && bytes.Equal(id.serial, other.serial)
+}
+
+// identify makes the CertID of c under a hash.
+func identify(c, issuer *pkix.Certificate, algorithm pkix.OID) certID {
+	hash := certIDHashes[algorithm]
+	return certID{
+		hash: algorithm,
+		// RFC 6960 section 4.1.1: over the DER of the issuer field of the certificate being checked.
+		nameHash: digest(hash, c.Issuer),
+		// RFC 6960 section 4.1.1: over the value of the subject public key, without tag, length and unused bits.
+		keyHash: digest(hash, issuer.PublicKey),
+		serial:  c.SerialNumber,
+	}
+}
+
+// identifies says whether the CertID is that of c, under whatever hash it is made.
+func (id certID) identifies(c, issuer *pkix.Certificate) bool {
+	_, known := certIDHashes[id.hash]
+	return known && bytes.Equal(id.serial, c.SerialNumber) && id.equal(identify(c, issuer, id.hash))
 }
 
 func digest(hash crypto.Hash, b []byte) []byte {
@@ -80,17 +111,7 @@ func NewRequest(c, issuer *pkix.Certificate, hash crypto.Hash, nonce []byte) (*R
 	if !c.Issuer.Equal(issuer.Subject) || keyIDsDiffer(c, issuer) {
 		return nil, errNotIssuer
 	}
-	r := &Request{
-		nonce: bytes.Clone(nonce),
-		id: certID{
-			hash: algorithm,
-			// RFC 6960 section 4.1.1: over the DER of the issuer field of the certificate being checked.
-			nameHash: digest(hash, c.Issuer),
-			// RFC 6960 section 4.1.1: over the value of the subject public key, without tag, length and unused bits.
-			keyHash: digest(hash, issuer.PublicKey),
-			serial:  bytes.Clone(c.SerialNumber),
-		},
-	}
+	r := &Request{about: c, id: identify(c, issuer, algorithm), nonce: bytes.Clone(nonce)}
 	var err error
 	r.DER, err = r.encode()
 	return r, err

@@ -13,7 +13,7 @@ import (
 // checkSigner: RFC 6960 section 3.2 (2), (3): the signature is valid, and its signer is authorized.
 // Of several certificates that the responder may mean, one that is right is enough; if none is,
 // the findings are of the one with the fewest.
-func (r *response) checkSigner(issuer *pkix.Certificate, key *signature.PublicKey, o Options) []reason.ID {
+func (r *response) checkSigner(about, issuer *pkix.Certificate, key *signature.PublicKey, o Options) []reason.ID {
 	var best findings
 	considered := false
 	consider := func(f findings) {
@@ -28,17 +28,17 @@ func (r *response) checkSigner(issuer *pkix.Certificate, key *signature.PublicKe
 		r.checkSignature(&f, key, o)
 		consider(f)
 	}
-	for _, c := range r.certificates {
+	for _, c := range slices.Concat(r.certificates, o.Untrusted) {
 		if considered && len(best) == 0 {
 			break
 		}
 		if r.namedBy(c) && !bytes.Equal(c.Raw, issuer.Raw) {
-			consider(r.checkDelegate(c, issuer, key, o))
+			consider(r.checkDelegate(c, about, issuer, key, o))
 		}
 	}
 	if !considered {
 		// RFC 6960 section 4.2.2.3: responderID is the name or the key of whoever signed, and that is
-		// neither the issuer nor a certificate that came along.
+		// neither the issuer nor a certificate at hand.
 		return []reason.ID{reason.OCSPResponderUnauthorized}
 	}
 	return best
@@ -64,11 +64,18 @@ func (r *response) checkSignature(found *findings, key *signature.PublicKey, o O
 
 // checkDelegate: RFC 6960 section 4.2.2.2 (3), an authorized responder: a certificate issued
 // directly by the issuer of the one in question, for this purpose.
-func (r *response) checkDelegate(c, issuer *pkix.Certificate, key *signature.PublicKey, o Options) findings {
+func (r *response) checkDelegate(c, about, issuer *pkix.Certificate, key *signature.PublicKey, o Options) findings {
 	var found findings
-	// RFC 6960 section 4.2.2.2: issued directly by the CA that is identified in the request; by name and
+	// RFC 6960 section 4.2.2.2: issued directly by the CA that issued the certificate in question; by name and
 	// key identifier here, and by the signature below.
 	found.add(!c.Issuer.Equal(issuer.Subject) || keyIDsDiffer(c, issuer), reason.OCSPResponderUnauthorized)
+	// RFC 6960 section 4.2.2.2.1 lets the CA say how a responder's certificate is checked. That it vouches for
+	// itself is none of the ways: whoever stole its key would (TestDelegateAboutItself).
+	found.add(bytes.Equal(c.Raw, about.Raw), reason.OCSPResponderUnauthorized)
+	// RFC 5280 section 4.2.1.12: an extended key usage is for the key of an end entity. In the certificate of an authority
+	// it is read as a bound on those below, so an authority that may have responders would be one of its
+	// parent's without anybody meaning it (TestDelegateIsAuthority).
+	found.add(c.IsCA, reason.OCSPResponderUnauthorized)
 	// RFC 6960 section 4.2.2.2: id-kp-OCSPSigning MUST be included; anyExtendedKeyUsage does not
 	// include it (TestTrapResponderEKU).
 	found.add(!slices.Contains(c.ExtendedKeyUsages, oidOCSPSigning), reason.OCSPResponderUnauthorized)
@@ -80,7 +87,8 @@ func (r *response) checkDelegate(c, issuer *pkix.Certificate, key *signature.Pub
 	// RFC 5280 section 6.1.3 (a)(2): valid at the time (TestTrapResponderExpired).
 	notYet, over := o.At.Add(o.Skew).Before(c.NotBefore), o.At.Add(-o.Skew).After(c.NotAfter)
 	found.add(notYet || over, reason.OCSPResponderNotValidNow)
-	// RFC 5280 section 6.1.3 (a)(1): the issuer's signature on it (TestTrapForeignResponder).
+	// RFC 6960 section 4.2.2.2: recognized only if signed by the same key as the certificate in question,
+	// which an older or newer key of the same authority is not (TestTrapForeignResponder).
 	algorithm, err := signature.FromIdentifier(c.SignatureAlgorithm)
 	if err != nil || !o.Allow.Allows(algorithm) || key == nil || !key.Fits(algorithm.Scheme) {
 		found.add(true, reason.OCSPAlgorithmRefused)
@@ -91,6 +99,13 @@ func (r *response) checkDelegate(c, issuer *pkix.Certificate, key *signature.Pub
 	found.add(err != nil, reason.OCSPAlgorithmRefused)
 	if err == nil {
 		r.checkSignature(&found, own, o)
+	}
+	// RFC 6960 section 4.2.2.2.1: with id-pkix-ocsp-nocheck the CA says that nobody need ask; without it, only about
+	// a certificate that is right in all else, so that no stranger makes us ask (TestResponderStatus).
+	if len(found) == 0 && !c.OCSPNoCheck && o.ResponderStatus != nil {
+		for _, id := range o.ResponderStatus(c) {
+			found.add(true, id)
+		}
 	}
 	return found
 }

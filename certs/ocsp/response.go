@@ -43,6 +43,7 @@ type single struct {
 	revoked         time.Time
 	thisUpdate      time.Time
 	nextUpdate      time.Time // zero if absent
+	archiveCutoff   time.Time // zero if absent
 	unknownCritical bool
 }
 
@@ -111,8 +112,9 @@ func (r *response) parseBasic(input cryptobyte.String, maxCertificates int) erro
 	return r.parseTBS(tbs)
 }
 
-// parseCertificates reads the certificates that came along. They are bounded in number before any is
-// read.
+// parseCertificates reads the certificates that came along, bounded in number. One that cannot be read is passed over:
+// nobody signed the list, RFC 6960 section 4.2.1 says only that it may help to find the signer, and if that
+// was the signer's, nobody else is found (TestCertificatesThatAreNone).
 func (r *response) parseCertificates(s *cryptobyte.String, most int) error {
 	var explicit, list cryptobyte.String
 	if !s.ReadASN1(&explicit, explicit0) || !explicit.ReadASN1(&list, asn1.SEQUENCE) || !explicit.Empty() {
@@ -123,14 +125,12 @@ func (r *response) parseCertificates(s *cryptobyte.String, most int) error {
 		if !list.ReadASN1Element(&der, asn1.SEQUENCE) {
 			return errMalformed
 		}
-		if len(r.certificates) == most {
+		if most--; most < 0 {
 			return errTooManyElements
 		}
-		c, err := pkix.ParseCertificate(der)
-		if err != nil {
-			return err
+		if c, err := pkix.ParseCertificate(der); err == nil {
+			r.certificates = append(r.certificates, c)
 		}
-		r.certificates = append(r.certificates, c)
 	}
 	return nil
 }
@@ -239,12 +239,25 @@ func readSingle(list *cryptobyte.String) (single, error) {
 	if !s.ReadASN1(&extensions, explicit1) || !s.Empty() {
 		return one, errMalformed
 	}
-	return one, pkix.WalkExtensions(extensions, func(e pkix.Extension) error {
-		// RFC 6960 section 4.4 defines some for single responses (crlReferences, archiveCutoff, those of CRL
-		// entries), none of them critical; nothing here rests on one.
+	err := pkix.WalkExtensions(extensions, one.readExtension)
+	return one, err
+}
+
+// readExtension: RFC 6960 section 4.4 makes none of a single response critical. Of those that others make so, the
+// archive cutoff is heeded, and timestamps of transparency logs (RFC 6962 section 3.3) say nothing of the status.
+func (one *single) readExtension(e pkix.Extension) error {
+	switch e.ID {
+	case oidArchiveCutoff:
+		value := cryptobyte.String(e.Value)
+		var ok bool
+		if one.archiveCutoff, ok = pkix.ReadGeneralizedTime(&value); !ok || !value.Empty() {
+			return errMalformed
+		}
+	case oidSCTs:
+	default:
 		one.unknownCritical = one.unknownCritical || e.Critical
-		return nil
-	})
+	}
+	return nil
 }
 
 func readCertID(s *cryptobyte.String) (id certID, ok bool) {

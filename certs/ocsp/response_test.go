@@ -35,7 +35,7 @@ func TestParseRefuses(t *testing.T) {
 		"no extensions but the tag":   func(s *responseSpec) { s.extensions = [][]byte{} },
 		"something behind the data":   func(s *responseSpec) { s.after = null },
 		"something behind signature":  func(s *responseSpec) { s.end = null },
-		"certificate that is none":    func(s *responseSpec) { s.certificates = [][]byte{seq(null)} },
+		"certificates that are none":  func(s *responseSpec) { s.certificates = [][]byte{null} },
 		"good with content":           func(s *responseSpec) { s.singles[0].status = []byte{0x80, 1, 0} },
 		"good as [0] EXPLICIT":        func(s *responseSpec) { s.singles[0].status = wrap(explicit(0), null) },
 		"unknown with content":        func(s *responseSpec) { s.singles[0].status = []byte{0x82, 2, 5, 0} },
@@ -219,7 +219,7 @@ func TestConformance(t *testing.T) {
 				if err != nil {
 					// The issuer given is not the certificate's: there is nothing to ask. Ask all the same,
 					// to see the response refused as well.
-					r = &Request{id: certID{oidSHA1, digest(crypto.SHA1, issuer.Subject), digest(crypto.SHA1, issuer.PublicKey), cert.SerialNumber}}
+					r = &Request{about: cert, id: identify(cert, issuer, oidSHA1)}
 				}
 				answer, found := Check(read(c.Response), r, issuer, key, Options{At: c.Time, Allow: allow})
 				return answer != nil && answer.Status == Good, found
