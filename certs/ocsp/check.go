@@ -115,10 +115,7 @@ func check(der []byte, req *Request, issuer *pkix.Certificate, key *signature.Pu
 	r.checkNonce(&found, req, o)
 	if one != nil {
 		one.checkTimes(&found, o)
-		// RFC 6960 section 4.4.4: of certificates that expired before the archive cutoff the responder keeps no
-		// status, so that "good" says nothing of them (TestArchiveCutoff).
-		forgotten := one.status == Good && req.about.NotAfter.Before(one.archiveCutoff)
-		found.add(forgotten, reason.OCSPStatusUnknown)
+		r.checkKnown(&found, one, req.about, o)
 	}
 	for _, id := range r.checkSigner(req.about, issuer, key, o) { // last, because it is dear
 		found.add(true, id)
@@ -204,4 +201,17 @@ func (one *single) checkTimes(found *findings, o Options) {
 	}
 	// RFC 6960 section 3.2 (5): thisUpdate is sufficiently recent.
 	found.add(o.MaxAge != 0 && o.At.Sub(one.thisUpdate) > o.MaxAge, reason.OCSPTooOld)
+}
+
+// checkKnown: "good" says no more than that the responder knows of no revocation (RFC 6960 section 2.2), and
+// so nothing of a certificate whose status it does not keep. A revocation that it does know of stands.
+func (r *response) checkKnown(found *findings, one *single, c *pkix.Certificate, o Options) {
+	// RFC 6960 section 4.4.4: of certificates that expired before the archive cutoff no status is kept
+	// (TestArchiveCutoff).
+	forgotten := c.NotAfter.Before(one.archiveCutoff)
+	// RFC 6960 section 4.4.4: without a cutoff none need be kept beyond the end of the certificate; and before its
+	// beginning none can be (TestProducedOutsideValidity).
+	late := one.archiveCutoff.IsZero() && r.producedAt.Add(-o.Skew).After(c.NotAfter)
+	early := r.producedAt.Add(o.Skew).Before(c.NotBefore)
+	found.add(one.status == Good && (forgotten || late || early), reason.OCSPStatusUnknown)
 }
