@@ -189,7 +189,7 @@ func (a *Algorithms) UnmarshalYAML(node *yaml.Node) error {
 		if err != nil {
 			return err
 		}
-		if algorithm == signature.PKCS1SHA1 {
+		if algorithm.UsesSHA1() {
 			return errors.New("SHA-1 cannot be allowed")
 		}
 		*a = append(*a, algorithm)

@@ -2,10 +2,10 @@ package signature
 
 import (
 	"crypto"
-	_ "crypto/sha256" // the hashes of the allow-list
+	_ "crypto/sha1" // named, so that it can be refused
+	_ "crypto/sha256"
 	_ "crypto/sha512"
 	"errors"
-	"slices"
 
 	"github.com/tashika-jp/tashika/certs/pkix"
 	"golang.org/x/crypto/cryptobyte"
@@ -29,11 +29,14 @@ const (
 	RSASSA_PKCS1_V15 Scheme = iota + 1 // RFC 8017 section 8.2
 	RSASSA_PSS                         // RFC 8017 section 8.1
 	ECDSA                              // FIPS 186-5, signature as DER Ecdsa-Sig-Value
+	ECDSA_P1363                        // FIPS 186-5, signature as r and s side by side (IEEE P1363); no identifier names it
 )
 
-// The algorithms that profiles can allow, and SHA-1 so that it can be named and refused.
+// The algorithms that profiles can allow, and those with SHA-1 so that they can be named and refused.
 var (
 	PKCS1SHA1   = Algorithm{Scheme: RSASSA_PKCS1_V15, Hash: crypto.SHA1}
+	PSSSHA1     = Algorithm{RSASSA_PSS, crypto.SHA1, crypto.SHA1, 20}
+	ECDSASHA1   = Algorithm{Scheme: ECDSA, Hash: crypto.SHA1}
 	PKCS1SHA256 = Algorithm{Scheme: RSASSA_PKCS1_V15, Hash: crypto.SHA256}
 	PKCS1SHA384 = Algorithm{Scheme: RSASSA_PKCS1_V15, Hash: crypto.SHA384}
 	PKCS1SHA512 = Algorithm{Scheme: RSASSA_PKCS1_V15, Hash: crypto.SHA512}
@@ -43,13 +46,17 @@ var (
 	ECDSASHA256 = Algorithm{Scheme: ECDSA, Hash: crypto.SHA256}
 	ECDSASHA384 = Algorithm{Scheme: ECDSA, Hash: crypto.SHA384}
 	ECDSASHA512 = Algorithm{Scheme: ECDSA, Hash: crypto.SHA512}
+	P1363SHA256 = Algorithm{Scheme: ECDSA_P1363, Hash: crypto.SHA256}
+	P1363SHA384 = Algorithm{Scheme: ECDSA_P1363, Hash: crypto.SHA384}
+	P1363SHA512 = Algorithm{Scheme: ECDSA_P1363, Hash: crypto.SHA512}
 )
 
 var algorithmNames = map[Algorithm]string{
-	PKCS1SHA1: "RSASSA_PKCS1_V15_SHA1", PKCS1SHA256: "RSASSA_PKCS1_V15_SHA256",
-	PKCS1SHA384: "RSASSA_PKCS1_V15_SHA384", PKCS1SHA512: "RSASSA_PKCS1_V15_SHA512",
+	PKCS1SHA1: "RSASSA_PKCS1_V15_SHA1", PSSSHA1: "RSASSA_PSS_SHA1", ECDSASHA1: "ECDSA_SHA1",
+	PKCS1SHA256: "RSASSA_PKCS1_V15_SHA256", PKCS1SHA384: "RSASSA_PKCS1_V15_SHA384", PKCS1SHA512: "RSASSA_PKCS1_V15_SHA512",
 	PSSSHA256: "RSASSA_PSS_SHA256", PSSSHA384: "RSASSA_PSS_SHA384", PSSSHA512: "RSASSA_PSS_SHA512",
 	ECDSASHA256: "ECDSA_SHA256", ECDSASHA384: "ECDSA_SHA384", ECDSASHA512: "ECDSA_SHA512",
+	P1363SHA256: "ECDSA_P1363_SHA256", P1363SHA384: "ECDSA_P1363_SHA384", P1363SHA512: "ECDSA_P1363_SHA512",
 }
 
 // String is the name that profiles and the API use, or "other".
@@ -70,11 +77,8 @@ func ParseName(name string) (Algorithm, error) {
 	return Algorithm{}, errors.New("signature: unknown algorithm " + name)
 }
 
-// AllowList is the set of algorithms that may be relied on.
-type AllowList []Algorithm
-
-// Allows says whether the algorithm is on the list.
-func (l AllowList) Allows(a Algorithm) bool { return slices.Contains(l, a) }
+// UsesSHA1 says whether SHA-1 is the hash of the message or of MGF1.
+func (a Algorithm) UsesSHA1() bool { return a.Hash == crypto.SHA1 || a.MGFHash == crypto.SHA1 }
 
 // ErrUnknown: the algorithm identifier is none that this package knows.
 var ErrUnknown = errors.New("signature: unknown algorithm")
@@ -91,6 +95,7 @@ var (
 		pkix.MustOID("1.2.840.113549.1.1.13"): PKCS1SHA512,
 	}
 	ecdsaIDs = map[pkix.OID]Algorithm{
+		pkix.MustOID("1.2.840.10045.4.1"):   ECDSASHA1,
 		pkix.MustOID("1.2.840.10045.4.3.2"): ECDSASHA256,
 		pkix.MustOID("1.2.840.10045.4.3.3"): ECDSASHA384,
 		pkix.MustOID("1.2.840.10045.4.3.4"): ECDSASHA512,
@@ -174,9 +179,16 @@ func pssParameters(der []byte) (Algorithm, error) {
 func readHash(der []byte) (crypto.Hash, error) {
 	s := cryptobyte.String(der)
 	id, err := pkix.ReadAlgorithmIdentifier(&s)
+	if err != nil || !s.Empty() {
+		return 0, ErrUnknown
+	}
+	return hashFromIdentifier(id)
+}
+
+func hashFromIdentifier(id pkix.AlgorithmIdentifier) (crypto.Hash, error) {
 	hash, known := hashIDs[id.Algorithm]
 	// RFC 4055 section 2.1: NULL or absent parameters, both to be accepted.
-	if err != nil || !s.Empty() || !known || id.Parameters != nil && string(id.Parameters) != derNull {
+	if !known || id.Parameters != nil && string(id.Parameters) != derNull {
 		return 0, ErrUnknown
 	}
 	return hash, nil

@@ -22,10 +22,12 @@ const (
 // PublicKey is a key that signatures are checked with. It is immutable and safe for
 // concurrent use.
 type PublicKey struct {
-	rsa   *bigmod.Modulus
-	bits  int // of the RSA modulus
-	e     uint
-	ecdsa *ecdsa.PublicKey
+	rsa     *bigmod.Modulus
+	bits    int // of the RSA modulus
+	e       uint
+	pssOnly bool       // the key is one of id-RSASSA-PSS
+	pss     *Algorithm // what its parameters bind; nil if they are absent
+	ecdsa   *ecdsa.PublicKey
 }
 
 var (
@@ -50,6 +52,8 @@ func NewPublicKey(algorithm pkix.AlgorithmIdentifier, key []byte) (*PublicKey, e
 			return nil, ErrKey
 		}
 		return newRSA(key)
+	case oidRSASSAPSS:
+		return newPSS(algorithm.Parameters, key)
 	case oidEC:
 		return newEC(algorithm.Parameters, key)
 	}
@@ -91,6 +95,25 @@ func newRSA(der []byte) (*PublicKey, error) {
 	return k, nil
 }
 
+// newPSS reads a key that is for RSASSA-PSS alone. RFC 4055 section 3.1: where the key has parameters, they bind
+// every signature made with it; where they are absent, it is free in them.
+func newPSS(parameters, der []byte) (*PublicKey, error) {
+	k, err := newRSA(der)
+	if err != nil {
+		return nil, err
+	}
+	k.pssOnly = true
+	if parameters == nil {
+		return k, nil
+	}
+	bound, err := pssParameters(parameters)
+	if err != nil {
+		return nil, ErrKey
+	}
+	k.pss = &bound
+	return k, nil
+}
+
 func newEC(parameters, point []byte) (*PublicKey, error) {
 	s := cryptobyte.String(parameters)
 	// RFC 5480 section 2.1.1: only namedCurve.
@@ -114,15 +137,36 @@ func newEC(parameters, point []byte) (*PublicKey, error) {
 	return &PublicKey{ecdsa: key}, nil
 }
 
-// String is the kind of the key, such as "RSA-2048" or "P-384".
+// String is the kind of the key, such as "RSA-2048", "RSA-PSS-2048" or "P-384".
 func (k *PublicKey) String() string {
-	if k.ecdsa != nil {
+	switch {
+	case k.ecdsa != nil:
 		return k.ecdsa.Params().Name
+	case k.pssOnly:
+		return fmt.Sprintf("RSA-PSS-%d", k.bits)
 	}
 	return fmt.Sprintf("RSA-%d", k.bits)
 }
 
 // Fits says whether the key is one for the scheme.
 func (k *PublicKey) Fits(scheme Scheme) bool {
-	return (k.ecdsa != nil) == (scheme == ECDSA)
+	switch scheme {
+	case ECDSA, ECDSA_P1363:
+		return k.ecdsa != nil
+	case RSASSA_PSS:
+		return k.rsa != nil
+	case RSASSA_PKCS1_V15:
+		return k.rsa != nil && !k.pssOnly
+	}
+	return false
+}
+
+// Permits says whether the key is one for the algorithm: it fits the scheme, and its own parameters,
+// where it has some, are kept.
+func (k *PublicKey) Permits(a Algorithm) bool {
+	if !k.Fits(a.Scheme) {
+		return false
+	}
+	// RFC 4055 section 3.1: hash and mask generation are those of the key, and the salt is not shorter.
+	return k.pss == nil || a.Hash == k.pss.Hash && a.MGFHash == k.pss.MGFHash && a.SaltLength >= k.pss.SaltLength
 }

@@ -60,11 +60,11 @@ func TestAgainstStandardLibrary(t *testing.T) {
 	p256, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	p384, _ := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	for algorithm, name := range algorithmNames {
-		if algorithm == PKCS1SHA1 {
+		if algorithm.UsesSHA1() {
 			continue
 		}
 		keys := []crypto.Signer{rsaKey()}
-		if algorithm.Scheme == ECDSA {
+		if algorithm.Scheme == ECDSA || algorithm.Scheme == ECDSA_P1363 {
 			keys = []crypto.Signer{p256, p384}
 		}
 		for _, key := range keys {
@@ -79,6 +79,9 @@ func TestAgainstStandardLibrary(t *testing.T) {
 				t.Fatal(err)
 			}
 			k := publicKey(t, key.Public())
+			if algorithm.Scheme == ECDSA_P1363 {
+				sig = p1363(t, sig, k)
+			}
 			if err := k.Verify(algorithm, message, sig); err != nil {
 				t.Errorf("%s with %s: %v", name, k, err)
 			}
@@ -99,6 +102,19 @@ func TestAgainstStandardLibrary(t *testing.T) {
 			}
 		}
 	}
+}
+
+// p1363 turns an Ecdsa-Sig-Value into r and s side by side.
+func p1363(t testing.TB, der []byte, k *PublicKey) []byte {
+	t.Helper()
+	input := cryptobyte.String(der)
+	var s cryptobyte.String
+	r, v := new(big.Int), new(big.Int)
+	if !input.ReadASN1(&s, asn1.SEQUENCE) || !s.ReadASN1Integer(r) || !s.ReadASN1Integer(v) {
+		t.Fatal("no Ecdsa-Sig-Value")
+	}
+	size := (k.ecdsa.Params().N.BitLen() + 7) / 8
+	return append(r.FillBytes(make([]byte, size)), v.FillBytes(make([]byte, size))...)
 }
 
 // TestTrapPSSSaltLengthZero: crypto/rsa reads a demanded salt length of 0 as "any".

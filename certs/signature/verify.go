@@ -7,8 +7,11 @@ import (
 	"crypto/subtle"
 	"encoding/binary"
 	"errors"
+	"math/big"
 
 	"filippo.io/bigmod"
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
 var (
@@ -30,7 +33,7 @@ func (k *PublicKey) Verify(a Algorithm, message, signature []byte) error {
 
 // VerifyDigest checks a signature over a message of which only the digest is known.
 func (k *PublicKey) VerifyDigest(a Algorithm, digest, signature []byte) error {
-	if !a.Hash.Available() || !k.Fits(a.Scheme) {
+	if !a.Hash.Available() || !k.Permits(a) {
 		return ErrUnknown
 	}
 	if len(digest) != a.Hash.Size() {
@@ -41,17 +44,36 @@ func (k *PublicKey) VerifyDigest(a Algorithm, digest, signature []byte) error {
 	case RSASSA_PKCS1_V15:
 		valid = k.verifyPKCS1(a.Hash, digest, signature)
 	case RSASSA_PSS:
-		if !a.MGFHash.Available() {
+		if !a.MGFHash.Available() || a.SaltLength < 0 {
 			return ErrUnknown
 		}
 		valid = k.verifyPSS(a, digest, signature)
 	case ECDSA:
+		// VerifyASN1 is strict: DER without a byte too many, r and s positive and below n
+		// (TestECDSASignaturesThatAreNotDER).
 		valid = ecdsa.VerifyASN1(k.ecdsa, digest, signature)
+	case ECDSA_P1363:
+		valid = k.verifyP1363(digest, signature)
 	}
 	if !valid {
 		return ErrInvalid
 	}
 	return nil
+}
+
+// verifyP1363: IEEE 1363 section E.3.1: r and s, each as long as the order n, so that there is one encoding.
+func (k *PublicKey) verifyP1363(digest, signature []byte) bool {
+	size := (k.ecdsa.Params().N.BitLen() + 7) / 8
+	if len(signature) != 2*size {
+		return false
+	}
+	var b cryptobyte.Builder
+	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddASN1BigInt(new(big.Int).SetBytes(signature[:size]))
+		b.AddASN1BigInt(new(big.Int).SetBytes(signature[size:]))
+	})
+	der, err := b.Bytes()
+	return err == nil && ecdsa.VerifyASN1(k.ecdsa, digest, der)
 }
 
 // recover is RSAVP1 and I2OSP (RFC 8017 sections 5.2.2, 4.1): s^e mod n, as long as the
@@ -109,8 +131,8 @@ func (k *PublicKey) verifyPSS(a Algorithm, digest, signature []byte) bool {
 		em = em[1:]
 	}
 	hLen := len(digest)
-	// Steps 3 and 4: room for the salt, and the trailer field.
-	if len(em) < hLen+a.SaltLength+2 || em[len(em)-1] != 0xbc {
+	// Steps 3 and 4: room for the salt, whose length may be any number, and the trailer field.
+	if a.SaltLength > len(em)-hLen-2 || em[len(em)-1] != 0xbc {
 		return false
 	}
 	db, h := em[:len(em)-hLen-1], em[len(em)-hLen-1:len(em)-1]
