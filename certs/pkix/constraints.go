@@ -75,8 +75,10 @@ func readSubtrees(s *cryptobyte.String, tag asn1.Tag) ([]GeneralSubtree, error) 
 			if !inner.ReadOptionalASN1(&content, &present, bound.ContextSpecific()) || present && len(content) == 0 {
 				return nil, errors.New("malformed subtree")
 			}
-			// minimum 0, the default, is not encoded in DER; where it is, it says the same.
-			subtree.Bounded = subtree.Bounded || present && (bound == 1 || string(content) != "\x00")
+			if bound == 0 && string(content) == "\x00" { // X.690 section 11.5: the default is not encoded
+				return nil, errors.New("malformed subtree")
+			}
+			subtree.Bounded = subtree.Bounded || present
 		}
 		if !inner.Empty() {
 			return nil, errors.New("malformed subtree")

@@ -26,6 +26,8 @@ var (
 	oidInhibitAnyPolicy   = MustOID("2.5.29.54")
 	oidAuthorityInfo      = MustOID("1.3.6.1.5.5.7.1.1")
 	oidOCSPNoCheck        = MustOID("1.3.6.1.5.5.7.48.1.5")
+	oidQualifierCPS       = MustOID("1.3.6.1.5.5.7.2.1")
+	oidQualifierNotice    = MustOID("1.3.6.1.5.5.7.2.2")
 	oidOCSPAccess         = MustOID("1.3.6.1.5.5.7.48.1")
 )
 
@@ -41,7 +43,8 @@ type Extensions struct {
 	Policies            []OID
 	ExtendedKeyUsages   []OID
 	SubjectKeyID        []byte
-	AuthorityKeyID      []byte
+	HasAuthorityKeyID   bool   // the extension; it may be without keyIdentifier
+	AuthorityKeyID      []byte // keyIdentifier
 	AuthorityCertIssuer []GeneralName
 	AuthorityCertSerial []byte
 	DistributionPoints  []DistributionPoint
@@ -91,10 +94,14 @@ func (x *Extensions) parseExtension(e Extension) error {
 	case oidBasicConstraints:
 		err = x.parseBasicConstraints(&s)
 	case oidDistributionPoints:
-		x.DistributionPoints, err = readDistributionPoints(&s)
+		x.DistributionPoints, err = ReadDistributionPoints(&s)
 	case oidPolicies:
 		x.PoliciesCritical = e.Critical
-		x.Policies, err = readPolicies(&s)
+		var qualified bool
+		if x.Policies, qualified, err = readPolicies(&s); qualified && e.Critical {
+			// RFC 5280 section 4.2.1.4: who cannot interpret a critical one, with its qualifiers, MUST reject it.
+			x.UnknownCritical = append(x.UnknownCritical, e.ID)
+		}
 	case oidAuthorityKeyID:
 		err = x.parseAuthorityKeyID(&s)
 	case oidExtendedKeyUsage:
@@ -118,7 +125,7 @@ func (x *Extensions) parseExtension(e Extension) error {
 		}
 	case oidFreshestCRL:
 		x.PathCritical = x.PathCritical || e.Critical
-		x.FreshestCRL, err = readDistributionPoints(&s)
+		x.FreshestCRL, err = ReadDistributionPoints(&s)
 	case oidOCSPNoCheck:
 		var null cryptobyte.String
 		ok = s.ReadASN1(&null, asn1.NULL) && null.Empty()
@@ -165,6 +172,7 @@ func (x *Extensions) parseAuthorityKeyID(s *cryptobyte.String) error {
 		!inner.ReadOptionalASN1(&id, &hasID, asn1.Tag(0).ContextSpecific()) {
 		return errors.New("malformed")
 	}
+	x.HasAuthorityKeyID = true
 	if hasID {
 		x.AuthorityKeyID = id
 	}
@@ -185,28 +193,59 @@ func (x *Extensions) parseAuthorityKeyID(s *cryptobyte.String) error {
 	return nil
 }
 
-func readPolicies(s *cryptobyte.String) ([]OID, error) {
+// readPolicies returns the policies, and whether one has a qualifier that is neither a CPS pointer nor a user notice.
+func readPolicies(s *cryptobyte.String) (policies []OID, qualified bool, err error) {
 	var list cryptobyte.String
 	if !s.ReadASN1(&list, asn1.SEQUENCE) || list.Empty() {
-		return nil, errors.New("malformed")
+		return nil, false, errors.New("malformed")
 	}
-	var out []OID
 	for !list.Empty() {
 		var info cryptobyte.String
 		if !list.ReadASN1(&info, asn1.SEQUENCE) {
-			return nil, errors.New("malformed policy information")
+			return nil, false, errors.New("malformed policy information")
 		}
 		oid, ok := ReadOID(&info)
-		if !ok || !info.Empty() && (!info.SkipASN1(asn1.SEQUENCE) || !info.Empty()) {
-			return nil, errors.New("malformed policy information")
+		other := false
+		if ok && !info.Empty() {
+			other, ok = readQualifiers(&info)
 		}
+		if !ok {
+			return nil, false, errors.New("malformed policy information")
+		}
+		qualified = qualified || other
 		// RFC 5280 section 4.2.1.4: a policy MUST NOT appear more than once.
-		if slices.Contains(out, oid) {
-			return nil, errors.New("policy appears twice")
+		if slices.Contains(policies, oid) {
+			return nil, false, errors.New("policy appears twice")
 		}
-		out = append(out, oid)
+		if policies = append(policies, oid); len(policies) > maxPolicies {
+			return nil, false, errors.New("too many policies")
+		}
 	}
-	return out, nil
+	return policies, qualified, nil
+}
+
+// maxPolicies bounds the quadratic search for duplicates.
+const maxPolicies = 1024
+
+// readQualifiers reads policyQualifiers to the end and says whether there is one of an unknown type.
+func readQualifiers(s *cryptobyte.String) (other, ok bool) {
+	var list cryptobyte.String
+	if !s.ReadASN1(&list, asn1.SEQUENCE) || !s.Empty() || list.Empty() {
+		return false, false
+	}
+	for !list.Empty() {
+		var info, value cryptobyte.String
+		var tag asn1.Tag
+		if !list.ReadASN1(&info, asn1.SEQUENCE) {
+			return false, false
+		}
+		id, ok := ReadOID(&info)
+		if !ok || !info.ReadAnyASN1(&value, &tag) || !info.Empty() {
+			return false, false
+		}
+		other = other || id != oidQualifierCPS && id != oidQualifierNotice
+	}
+	return other, true
 }
 
 func readOIDs(s *cryptobyte.String) ([]OID, error) {

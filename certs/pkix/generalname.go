@@ -137,7 +137,8 @@ type DistributionPoint struct {
 	CRLIssuer    []GeneralName
 }
 
-func readDistributionPoints(s *cryptobyte.String) ([]DistributionPoint, error) {
+// ReadDistributionPoints reads CRLDistributionPoints, which are one or more.
+func ReadDistributionPoints(s *cryptobyte.String) ([]DistributionPoint, error) {
 	var list cryptobyte.String
 	if !s.ReadASN1(&list, asn1.SEQUENCE) || list.Empty() {
 		return nil, errors.New("malformed")

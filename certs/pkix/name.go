@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"unicode"
@@ -67,6 +68,16 @@ func (n Name) walk(visit func(rdn int, a Attribute)) error {
 
 // Empty says whether the name has no RDN.
 func (n Name) Empty() bool { return len(n) == 0 || bytes.Equal(n, []byte{0x30, 0}) }
+
+// Attributes goes through the attributes of the name, whatever RDN they stand in.
+func (n Name) Attributes() iter.Seq[Attribute] {
+	return func(yield func(Attribute) bool) {
+		more := true
+		_ = n.walk(func(_ int, a Attribute) { // a Name was checked when it was read
+			more = more && yield(a)
+		})
+	}
+}
 
 // Equal compares by RFC 5280 section 7.1: attribute by attribute, without regard to
 // case, insignificant white space and string type, in each RDN without regard to order.

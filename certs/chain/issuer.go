@@ -1,9 +1,3 @@
-// Package chain leads from a certificate to a trust anchor.
-//
-// JPKI has no intermediate authorities, so here a path is one certificate long: the
-// anchor that the certificate names as its issuer, by name and key identifier
-// together, because all generations of an authority's key share one name. It is
-// asked in three steps, from cheap to dear: FindIssuer, CheckIssuer, CheckSignature.
 package chain
 
 import (
