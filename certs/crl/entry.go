@@ -31,8 +31,9 @@ type rawEntry struct {
 	serial            []byte // content octets, aliasing the list
 	revoked           time.Time
 	reason            Reason
-	certificateIssuer bool
+	certificateIssuer []byte // GeneralNames, as encoded; nil if the entry has none
 	unknownCritical   bool
+	offProfile        bool // as List.offProfile
 }
 
 // readEntry reads one entry. It does not allocate.
@@ -44,7 +45,11 @@ func readEntry(s *cryptobyte.String, version int) (e rawEntry, ok bool) {
 	if e.serial, ok = pkix.ReadInteger(&inner); !ok {
 		return e, false
 	}
-	if e.revoked, ok = pkix.ReadTime(&inner); !ok || inner.Empty() {
+	generalized := inner.PeekASN1Tag(asn1.GeneralizedTime)
+	e.revoked, ok = pkix.ReadTime(&inner)
+	// RFC 5280 section 5.1.2.6: revocationDate is encoded as thisUpdate is.
+	e.offProfile = generalized && e.revoked.Year() < 2050
+	if !ok || inner.Empty() {
 		return e, ok
 	}
 	// RFC 5280 section 5.1: crlEntryExtensions, if present, version MUST be v2.
@@ -98,15 +103,18 @@ func readExtension(list *cryptobyte.String) (id cryptobyte.String, critical bool
 func (e *rawEntry) extension(id cryptobyte.String, critical bool, value cryptobyte.String) bool {
 	ok := true
 	switch {
+	// RFC 5280 sections 5.3.1, 5.3.2, 5.3.3: the first two are not critical, the third is.
 	case bytes.Equal(id, idReasonCode):
+		e.offProfile = e.offProfile || critical
 		e.reason, ok = ReadReason(&value)
 		return ok && value.Empty()
 	case bytes.Equal(id, idInvalidityDate):
+		e.offProfile = e.offProfile || critical
 		_, ok = pkix.ReadGeneralizedTime(&value)
 		return ok && value.Empty()
 	case bytes.Equal(id, idCertificateIssuer):
-		// Read no further: whoever meets one refuses the list as indirect.
-		e.certificateIssuer = true
+		e.offProfile = e.offProfile || !critical
+		e.certificateIssuer = value // parseEntries reads the names
 		return true
 	}
 	e.unknownCritical = e.unknownCritical || critical
@@ -115,4 +123,58 @@ func (e *rawEntry) extension(id cryptobyte.String, critical bool, value cryptoby
 	}
 	_, ok = pkix.ReadOID(&id)
 	return ok
+}
+
+// find is what the list says of a certificate, the gravest if it says several things. It allocates
+// only where entries name their issuers.
+func (l *List) find(c *pkix.Certificate) (best Entry, found bool) {
+	// RFC 5280 section 5.3.3: entries before the first that names an issuer are about the list's issuer's.
+	ours := l.Issuer.Equal(c.Issuer)
+	if !l.CertificateIssuer {
+		if !ours {
+			return Entry{}, false
+		}
+		x := serials{version: l.Version, entries: l.RawEntries}
+		for offset := 0; offset < len(x.entries); {
+			serial, next := x.serialAt(offset)
+			if bytes.Equal(serial, c.SerialNumber) {
+				best, found = gravest(best, found, x.entryAt(uint32(offset))), true
+			}
+			offset = next
+		}
+		return best, found
+	}
+	var names []byte // in force, and not yet compared
+	for s := cryptobyte.String(l.RawEntries); !s.Empty(); {
+		e, _ := readEntry(&s, l.Version) // Parse has read it before
+		// RFC 5280 section 5.3.3: an entry without the extension is about the same issuer's as the one before it.
+		if e.certificateIssuer != nil {
+			names = e.certificateIssuer
+		}
+		if !bytes.Equal(e.serial, c.SerialNumber) {
+			continue
+		}
+		if names != nil { // once for each extension, however many entries it governs
+			ours, names = issued(names, c), nil
+		}
+		if ours {
+			best, found = gravest(best, found, Entry{e.revoked, e.reason}), true
+		}
+	}
+	return best, found
+}
+
+func gravest(best Entry, found bool, e Entry) Entry {
+	if !found || graver(e, best) {
+		return e
+	}
+	return best
+}
+
+// issued says whether a certificateIssuer names the issuer of a certificate: RFC 5280 section 5.3.3: by names from
+// the issuer field, the issuerAltName extension, or both.
+func issued(certificateIssuer []byte, c *pkix.Certificate) bool {
+	s := cryptobyte.String(certificateIssuer)
+	names, _ := pkix.ReadGeneralNames(&s, asn1.SEQUENCE) // Parse has read them before
+	return anyInCommon(names, []pkix.GeneralName{{Kind: pkix.DirectoryName, Value: c.Issuer}}) || anyInCommon(names, c.IssuerAltNames)
 }

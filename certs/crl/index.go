@@ -30,6 +30,7 @@ type Index struct {
 // index only if there are none. Time is not asked here, but in CheckTimes at every use.
 func NewIndex(l *List, issuer *pkix.Certificate, key *signature.PublicKey, allow signature.AllowList) (*Index, []reason.ID) {
 	var found findings
+	l.checkForm(&found)
 	l.checkComplete(&found)
 	names := l.checkScope(&found)
 	l.checkIssuer(&found, issuer)
@@ -52,15 +53,28 @@ func (f *findings) add(condition bool, id reason.ID) {
 	}
 }
 
-// checkComplete: the list is well made, and tells all there is.
-func (l *List) checkComplete(found *findings) {
+func (f *findings) all(ids findings) {
+	for _, id := range ids {
+		f.add(true, id)
+	}
+}
+
+// checkForm: the list is one that anybody can use.
+func (l *List) checkForm(found *findings) {
 	// RFC 5280 section 5.2: a list with an unknown critical extension MUST NOT be used; section 5.3: nor one
 	// with such an entry, whatever certificate is asked for (TestTrapCriticalExtensions).
 	found.add(l.UnknownCritical || l.UnknownCriticalEntry, reason.CRLUnknownCriticalExtension)
-	// RFC 5280 section 5.2.4: a delta says only what has changed.
-	found.add(l.DeltaBase != nil, reason.CRLIsDelta)
 	// RFC 5280 section 5.3.1: removeFromCRL only in deltas.
 	found.add(l.RemoveFromCRL && l.DeltaBase == nil, reason.CRLFormatFailure)
+	found.add(!l.NextUpdate.IsZero() && !l.NextUpdate.After(l.ThisUpdate), reason.CRLFormatFailure)
+}
+
+// checkComplete: the list tells all there is, and says of when.
+func (l *List) checkComplete(found *findings) {
+	// RFC 5280 section 5.2.6: a freshestCRL that must be processed tells of deltas, and there are none here.
+	found.add(l.FreshestCritical, reason.CRLUnknownCriticalExtension)
+	// RFC 5280 section 5.2.4: a delta says only what has changed.
+	found.add(l.DeltaBase != nil, reason.CRLIsDelta)
 	// RFC 5280 section 5.3.3: certificateIssuer: this entry and those after it are about certificates
 	// of another issuer.
 	found.add(l.CertificateIssuer, reason.CRLIsIndirect)
@@ -69,23 +83,33 @@ func (l *List) checkComplete(found *findings) {
 	// RFC 5280 section 5.1.2.5: issuers MUST include nextUpdate: without it a list is fresh for ever
 	// (TestTrapNextUpdateIgnored).
 	found.add(l.NextUpdate.IsZero(), reason.CRLNextUpdateMissing)
-	found.add(!l.NextUpdate.IsZero() && !l.NextUpdate.After(l.ThisUpdate), reason.CRLFormatFailure)
 }
 
-// checkScope returns the names of the issuing distribution point.
+// checkPoint returns the names of the issuing distribution point.
+func (l *List) checkPoint(found *findings) []pkix.GeneralName {
+	p := l.IDP
+	if p == nil {
+		return nil
+	}
+	found.add(p.contradictory(), reason.CRLFormatFailure)
+	names, ok := pointNames(l.Issuer, p.FullName, p.RelativeName)
+	found.add(!ok, reason.CRLFormatFailure)
+	return names
+}
+
+// checkScope: the list is a complete one of the issuer's own for its scope. It returns the names of the issuing
+// distribution point.
 func (l *List) checkScope(found *findings) []pkix.GeneralName {
 	p := l.IDP
 	if p == nil {
 		return nil
 	}
 	// RFC 5280 section 5.2.5: a critical extension.
-	found.add(!l.IDPCritical || p.contradictory(), reason.CRLFormatFailure)
+	found.add(!l.IDPCritical || p.empty(), reason.CRLFormatFailure)
 	found.add(p.Indirect, reason.CRLIsIndirect)
 	// RFC 5280 section 6.3.3 (d), (e): what is revoked for another reason is not on it.
 	found.add(p.HasReasons, reason.CRLReasonsPartial)
-	names, ok := pointNames(l.Issuer, p.FullName, p.RelativeName)
-	found.add(!ok, reason.CRLFormatFailure)
-	return names
+	return l.checkPoint(found)
 }
 
 // checkIssuer: the list says that it is the issuer's, and the issuer may make lists.
@@ -96,8 +120,7 @@ func (l *List) checkIssuer(found *findings, issuer *pkix.Certificate) {
 	// (TestTrapKeyGenerationsShareOneName).
 	bothSay := len(l.AuthorityKeyID) > 0 && len(issuer.SubjectKeyID) > 0
 	found.add(bothSay && !bytes.Equal(l.AuthorityKeyID, issuer.SubjectKeyID), reason.CRLIssuerMismatch)
-	// RFC 5280 section 6.3.3 (f): if a key usage extension is present, cRLSign is set.
-	found.add(issuer.HasKeyUsage && issuer.KeyUsage&pkix.CRLSign == 0, reason.CRLSignerNotAllowed)
+	found.add(!maySignLists(issuer), reason.CRLSignerNotAllowed)
 }
 
 func (l *List) checkSignature(found *findings, key *signature.PublicKey, allow signature.AllowList) {
@@ -142,11 +165,8 @@ func (x *Index) Lookup(serial []byte) (Entry, bool) { return x.serials.lookup(se
 // conceded to thisUpdate and nextUpdate; maxAge bounds the age of thisUpdate exactly, 0 being no bound.
 func (x *Index) CheckTimes(at time.Time, skew, maxAge time.Duration) []reason.ID {
 	var found findings
-	// RFC 5280 section 5.1.2.4: thisUpdate is when the list was issued.
-	found.add(x.thisUpdate.After(at.Add(skew)), reason.CRLNotYetValid)
-	// RFC 5280 section 6.3.3 (a): past nextUpdate a list is to be replaced (TestTrapNextUpdateIgnored).
-	found.add(at.After(x.nextUpdate.Add(skew)), reason.CRLStale)
-	found.add(maxAge != 0 && at.Sub(x.thisUpdate) > maxAge, reason.CRLTooOld)
+	found.add(tooEarly(x.thisUpdate, at, skew), reason.CRLNotYetValid)
+	checkAge(&found, x.thisUpdate, x.nextUpdate, at, skew, maxAge)
 	return found
 }
 

@@ -77,7 +77,7 @@ func TestNewIndexRefuses(t *testing.T) {
 // TestAllFindings: one refusal does not hide another.
 func TestAllFindings(t *testing.T) {
 	a := theCA()
-	s := a.conforming(tsukuba, revoke([]byte{1}, now, extension{"1.2.3", true, nil}), revoke([]byte{2}, now, extension{"2.5.29.29", true, nil}))
+	s := a.conforming(tsukuba, revoke([]byte{1}, now, extension{"1.2.3", true, nil}), revoke([]byte{2}, now, extension{"2.5.29.29", true, seq(directory(tsukuba))}))
 	s.drop("2.5.29.20")
 	s.set("2.5.29.27", true, integer(1))
 	s.set("2.5.29.28", false, seq(wrap(tag(3), []byte{5, 0x60}), wrap(tag(4), flagTrue)))

@@ -25,11 +25,15 @@ type List struct {
 	RawEntries         []byte    // content of revokedCertificates; nil if absent
 	EntryCount         int       // entries in it
 
-	Number         []byte // cRLNumber, content octets of the INTEGER; nil if absent
-	DeltaBase      []byte // BaseCRLNumber of a delta, likewise
-	AuthorityKeyID []byte // nil if absent
-	IDP            *IssuingDistributionPoint
-	IDPCritical    bool
+	Number            []byte // cRLNumber, content octets of the INTEGER; nil if absent
+	DeltaBase         []byte // BaseCRLNumber of a delta, likewise
+	DeltaCritical     bool
+	AuthorityKeyID    []byte // keyIdentifier; nil if absent
+	RawAuthorityKeyID []byte // the whole extension's value; nil if absent
+	IDP               *IssuingDistributionPoint
+	IDPCritical       bool
+	FreshestCRL       []pkix.DistributionPoint // nil if absent
+	FreshestCritical  bool
 
 	// UnknownCritical: a critical extension of the list that is not read here.
 	UnknownCritical bool
@@ -39,6 +43,10 @@ type List struct {
 	CertificateIssuer bool
 	// RemoveFromCRL: an entry has this reason, as only deltas do.
 	RemoveFromCRL bool
+
+	// offProfile: the encoding breaks a rule of RFC 5280 section 5 that binds issuers and endangers nobody. Only a
+	// strict judge minds.
+	offProfile bool
 
 	Signature []byte // over RawTBS
 }
@@ -51,6 +59,7 @@ var (
 	oidDeltaIndicator = pkix.MustOID("2.5.29.27")
 	oidIDP            = pkix.MustOID("2.5.29.28")
 	oidAuthorityKeyID = pkix.MustOID("2.5.29.35")
+	oidFreshestCRL    = pkix.MustOID("2.5.29.46")
 )
 
 // Parse reads one list, every entry of it, and nothing after it.
@@ -109,13 +118,17 @@ func (l *List) parseTBS(tbs cryptobyte.String) error {
 		return fmt.Errorf("issuer: %w", err)
 	}
 	var ok bool
+	generalized := tbs.PeekASN1Tag(asn1.GeneralizedTime)
 	if l.ThisUpdate, ok = pkix.ReadTime(&tbs); !ok {
 		return errors.New("malformed thisUpdate")
 	}
-	if tbs.PeekASN1Tag(asn1.UTCTime) || tbs.PeekASN1Tag(asn1.GeneralizedTime) {
+	// RFC 5280 sections 5.1.2.4, 5.1.2.5: times through 2049 are UTCTime.
+	l.offProfile = generalized && l.ThisUpdate.Year() < 2050
+	if generalized = tbs.PeekASN1Tag(asn1.GeneralizedTime); generalized || tbs.PeekASN1Tag(asn1.UTCTime) {
 		if l.NextUpdate, ok = pkix.ReadTime(&tbs); !ok {
 			return errors.New("malformed nextUpdate")
 		}
+		l.offProfile = l.offProfile || generalized && l.NextUpdate.Year() < 2050
 	}
 	if tbs.PeekASN1Tag(asn1.SEQUENCE) {
 		// RFC 5280 section 5.1.2.6 wants it absent when nothing is revoked. An empty one says the
@@ -124,6 +137,7 @@ func (l *List) parseTBS(tbs cryptobyte.String) error {
 		if !tbs.ReadASN1(&entries, asn1.SEQUENCE) {
 			return errors.New("malformed revokedCertificates")
 		}
+		l.offProfile = l.offProfile || entries.Empty()
 		if err := l.parseEntries(entries); err != nil {
 			return err
 		}
@@ -146,9 +160,15 @@ func (l *List) parseEntries(s cryptobyte.String) error {
 		if !ok {
 			return fmt.Errorf("malformed entry %d", l.EntryCount)
 		}
+		if names := cryptobyte.String(e.certificateIssuer); names != nil {
+			if _, err := pkix.ReadGeneralNames(&names, asn1.SEQUENCE); err != nil || !names.Empty() {
+				return fmt.Errorf("malformed certificateIssuer in entry %d", l.EntryCount)
+			}
+			l.CertificateIssuer = true
+		}
 		l.EntryCount++
 		l.UnknownCriticalEntry = l.UnknownCriticalEntry || e.unknownCritical
-		l.CertificateIssuer = l.CertificateIssuer || e.certificateIssuer
+		l.offProfile = l.offProfile || e.offProfile
 		l.RemoveFromCRL = l.RemoveFromCRL || e.reason == RemoveFromCRL
 	}
 	return nil
@@ -172,18 +192,25 @@ func (l *List) parseExtension(e pkix.Extension) error {
 	var err error
 	switch e.ID {
 	case oidCRLNumber:
+		l.offProfile = l.offProfile || e.Critical // RFC 5280 section 5.2.3
 		l.Number, err = readNumber(&s)
 	case oidDeltaIndicator:
+		l.DeltaCritical = e.Critical
 		l.DeltaBase, err = readNumber(&s)
 	case oidAuthorityKeyID:
+		l.offProfile = l.offProfile || e.Critical // RFC 5280 section 4.2.1.1
+		l.RawAuthorityKeyID = e.Value
 		l.AuthorityKeyID, err = readAuthorityKeyID(&s)
+	case oidFreshestCRL:
+		l.FreshestCritical = e.Critical
+		l.FreshestCRL, err = pkix.ReadDistributionPoints(&s)
 	case oidIDP:
 		l.IDPCritical = e.Critical
 		l.IDP, err = readIDP(&s)
 	default:
 		// RFC 5280 section 5.2: a list with a critical extension that cannot be processed MUST NOT be
 		// used. That includes those of RFC 5280 which nothing here rests on (issuerAltName,
-		// freshestCRL, authorityInfoAccess): they are not critical.
+		// authorityInfoAccess): they are not critical.
 		l.UnknownCritical = l.UnknownCritical || e.Critical
 		return nil
 	}

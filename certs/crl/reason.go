@@ -36,6 +36,17 @@ func (r Reason) String() string {
 	return strconv.Itoa(int(r))
 }
 
+// gravity orders the three things that an entry can mean.
+func (r Reason) gravity() int {
+	switch r {
+	case RemoveFromCRL:
+		return 0
+	case CertificateHold:
+		return 1
+	}
+	return 2
+}
+
 // ReadReason reads a CRLReason. Numbers that RFC 5280 does not define are refused: what
 // they say of a certificate is not known.
 func ReadReason(s *cryptobyte.String) (Reason, bool) {

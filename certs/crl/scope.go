@@ -48,8 +48,8 @@ func readIDP(s *cryptobyte.String) (*IssuingDistributionPoint, error) {
 	return p, nil
 }
 
-// contradictory: RFC 5280 section 5.2.5: conforming issuers MUST NOT issue an empty
-// extension, nor one that says more than one "only".
+// contradictory: RFC 5280 section 5.2.5: conforming issuers MUST NOT issue an extension that says more than one
+// "only".
 func (p *IssuingDistributionPoint) contradictory() bool {
 	var kinds uint
 	for i, only := range []bool{p.OnlyUserCerts, p.OnlyCACerts, p.OnlyAttributeCerts} {
@@ -57,8 +57,17 @@ func (p *IssuingDistributionPoint) contradictory() bool {
 			kinds |= 1 << i
 		}
 	}
-	named := p.FullName != nil || p.RelativeName != nil
-	return bits.OnesCount(kinds) > 1 || !named && kinds == 0 && !p.Indirect && !p.HasReasons
+	return bits.OnesCount(kinds) > 1
+}
+
+// empty: RFC 5280 section 5.2.5: nor one that is an empty SEQUENCE.
+func (p *IssuingDistributionPoint) empty() bool {
+	return p.FullName == nil && p.RelativeName == nil && !p.OnlyUserCerts && !p.OnlyCACerts && !p.OnlyAttributeCerts && !p.Indirect && !p.HasReasons
+}
+
+// excludes: RFC 5280 section 6.3.3 (b)(2)(ii), (iii), (iv): certificates of this kind are not on the list.
+func (p *IssuingDistributionPoint) excludes(c *pkix.Certificate) bool {
+	return p.OnlyUserCerts && c.IsCA || p.OnlyCACerts && !c.IsCA || p.OnlyAttributeCerts
 }
 
 // pointNames are the names of a distribution point, a relative one made whole below the
@@ -111,8 +120,7 @@ func (x *Index) Covers(c *pkix.Certificate) bool {
 		return true
 	}
 	switch {
-	// RFC 5280 section 6.3.3 (b)(2)(ii), (iii), (iv).
-	case p.OnlyUserCerts && c.IsCA, p.OnlyCACerts && !c.IsCA, p.OnlyAttributeCerts:
+	case p.excludes(c):
 		return false
 	case x.names == nil:
 		return true

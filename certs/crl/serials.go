@@ -144,10 +144,11 @@ func (x *serials) mergeDuplicates() {
 	x.order = slices.Clip(kept)
 }
 
-// graver: a revocation is graver than a hold, which may be released; else the earlier is.
+// graver: a revocation is graver than a hold, which may be released, and a hold than its release; else the
+// earlier is.
 func graver(a, b Entry) bool {
-	if held := a.Reason == CertificateHold; held != (b.Reason == CertificateHold) {
-		return !held
+	if c := cmp.Compare(a.Reason.gravity(), b.Reason.gravity()); c != 0 {
+		return c > 0
 	}
 	return a.RevocationTime.Before(b.RevocationTime)
 }

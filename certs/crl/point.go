@@ -1,0 +1,164 @@
+package crl
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/tashika-jp/tashika/certs/pkix"
+	"github.com/tashika-jp/tashika/certs/reason"
+)
+
+// allReasons: RFC 5280 section 6.3.3: every reason but unspecified. In ReasonFlags bit 0 is "unused", and no list has
+// to claim it.
+const allReasons uint16 = 1<<9 - 2
+
+// nameKey is equal for names that are Equal, and only for them.
+func nameKey(n pkix.Name) string {
+	if canonical := n.Canonical(); canonical != "" {
+		return "=" + canonical
+	}
+	return string(n)
+}
+
+// generalNameKey is likewise for general names.
+func generalNameKey(g pkix.GeneralName) string {
+	if g.Kind == pkix.DirectoryName {
+		return strconv.Itoa(int(g.Kind)) + nameKey(g.Value)
+	}
+	return strconv.Itoa(int(g.Kind)) + string(g.Value)
+}
+
+func lengthed(s string) string { return strconv.Itoa(len(s)) + ":" + s }
+
+// scope is equal for issuing distribution points of the same meaning; names are the keys of its names, in order.
+func (p *IssuingDistributionPoint) scope(names []string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%t%t%t%t%t%d;", p.OnlyUserCerts, p.OnlyCACerts, p.OnlyAttributeCerts, p.Indirect, p.HasReasons, p.Reasons)
+	for _, name := range names {
+		b.WriteString(lengthed(name))
+	}
+	return b.String()
+}
+
+// point is a distribution point of a certificate, made ready to be held against lists.
+type point struct {
+	issuers  map[string]bool // nameKeys of who may have issued the list
+	indirect bool            // the issuer is named by cRLIssuer
+	names    []string        // generalNameKeys
+	relative []byte          // one more, below the name of the list's issuer
+	reasons  uint16
+}
+
+// pointsOf are the distribution points of a certificate, and the one that RFC 5280 section 6.3.3 assumes beside them.
+func pointsOf(c *pkix.Certificate) []point {
+	issuer := nameKey(c.Issuer)
+	var all []point
+	for _, dp := range c.DistributionPoints {
+		p := point{issuers: map[string]bool{issuer: true}, relative: dp.RelativeName, reasons: allReasons}
+		if dp.HasReasons {
+			p.reasons &= dp.Reasons
+		}
+		names := dp.FullName
+		// RFC 5280 section 6.3.3 (b)(1): with cRLIssuer, the list is that one's, and indirect.
+		if dp.CRLIssuer != nil {
+			p.indirect, p.issuers = true, make(map[string]bool)
+			for _, name := range dp.CRLIssuer {
+				if name.Kind == pkix.DirectoryName {
+					p.issuers[nameKey(name.Value)] = true
+				}
+			}
+			// RFC 5280 section 6.3.3 (b)(2)(i): without a name of its own, the point has that of cRLIssuer.
+			if dp.FullName == nil && dp.RelativeName == nil {
+				names = dp.CRLIssuer
+			}
+		}
+		for _, name := range names {
+			p.names = append(p.names, generalNameKey(name))
+		}
+		all = append(all, p)
+	}
+	// RFC 5280 section 6.3.3, at its end: lists that no point leads to count as if there were a point with the
+	// names of the issuer, and no reasons and no cRLIssuer.
+	assumed := point{issuers: map[string]bool{issuer: true}, names: []string{generalNameKey(pkix.GeneralName{Kind: pkix.DirectoryName, Value: c.Issuer})}, reasons: allReasons}
+	for _, name := range c.IssuerAltNames {
+		assumed.names = append(assumed.names, generalNameKey(name))
+	}
+	return append(all, assumed)
+}
+
+// covers is the interim reasons mask of RFC 5280 section 6.3.3 (d) for a point and a list: the reasons for which a
+// certificate that has the point would be on the list. None if the list is out of scope.
+func (p *point) covers(e *exhibit) uint16 {
+	idp := e.IDP
+	switch {
+	// RFC 5280 section 6.3.3 (b)(1).
+	case !p.issuers[e.issuer], p.indirect && (idp == nil || !idp.Indirect):
+		return 0
+	case idp == nil:
+		return p.reasons
+	// RFC 5280 section 6.3.3 (b)(2)(i).
+	case e.names != nil && !p.named(e):
+		return 0
+	case idp.HasReasons:
+		return p.reasons & idp.Reasons
+	}
+	return p.reasons
+}
+
+// named says whether one of the names of the point is one of the list's issuing distribution point.
+func (p *point) named(e *exhibit) bool {
+	for _, name := range p.names {
+		if _, ok := e.names[name]; ok {
+			return true
+		}
+	}
+	if p.relative == nil {
+		return false
+	}
+	// RFC 5280 section 4.2.1.13: below the name of cRLIssuer, else of the certificate's issuer: in both cases it has
+	// been compared with that of the list's issuer.
+	whole, ok := pointNames(e.Issuer, nil, p.relative)
+	if !ok {
+		return false
+	}
+	_, ok = e.names[generalNameKey(whole[0])]
+	return ok
+}
+
+// scoped is a list in scope of a certificate, with the reasons for which it is.
+type scoped struct {
+	*exhibit
+	reasons uint16
+}
+
+// inScope returns the lists that tell of a certificate, whoever signed them.
+func (k *Checker) inScope(c *pkix.Certificate, found *findings) []scoped {
+	ps := pointsOf(c)
+	issuers := make(map[string]bool)
+	for _, p := range ps {
+		maps.Copy(issuers, p.issuers)
+	}
+	var all []scoped
+	relevant := false
+	for _, issuer := range slices.Sorted(maps.Keys(issuers)) {
+		for _, e := range k.byIssuer[issuer] {
+			relevant = true
+			if e.IDP != nil && e.IDP.excludes(c) {
+				continue
+			}
+			var reasons uint16
+			for _, p := range ps {
+				reasons |= p.covers(e)
+			}
+			if reasons != 0 {
+				all = append(all, scoped{e, reasons})
+			}
+		}
+	}
+	found.add(!relevant, reason.CRLMissing)
+	found.add(relevant && all == nil, reason.CRLScopeMismatch)
+	return all
+}
