@@ -240,12 +240,16 @@ func responseDER(status byte, typed []byte) []byte {
 	return seq([]byte{0x0a, 1, status}, wrap(explicit(0), typed))
 }
 
-// answer checks a response that has to be fine.
+// answer checks a response that has to be fine, also without the request.
 func (a *authority) answer(t testing.TB, s *responseSpec, r *Request, o Options) *Answer {
 	t.Helper()
 	answer, found := Check(s.der(), r, a.cert, a.public, o)
 	if answer == nil || len(found) > 0 {
 		t.Fatalf("refused: %v", found)
+	}
+	o.RequireNonce = false
+	if stored, found := CheckStored(s.der(), r.about, a.cert, a.public, o); stored == nil || len(found) > 0 || *stored != *answer {
+		t.Fatalf("stored: %+v with %v, want %+v", stored, found, answer)
 	}
 	return answer
 }

@@ -1,0 +1,82 @@
+package ocsp
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/x509"
+	"math/big"
+	"testing"
+	"time"
+
+	"github.com/tashika-jp/tashika/certs/reason"
+	xocsp "golang.org/x/crypto/ocsp"
+)
+
+// agree compares what is read here with x/crypto/ocsp, where both read it.
+func agree(t *testing.T, der []byte) {
+	r, err := parseResponse(der, 16)
+	if (r == nil) != (err != nil) {
+		t.Fatal("response and error, or neither")
+	}
+	if err != nil || len(r.singles) != 1 {
+		return
+	}
+	theirs, err := xocsp.ParseResponse(der, nil)
+	if err != nil { // it checks signatures of enclosed certificates, and fewer algorithms
+		return
+	}
+	one := r.singles[0]
+	status := map[int]Status{xocsp.Good: Good, xocsp.Revoked: Revoked, xocsp.Unknown: Unknown}[theirs.Status]
+	serial := new(big.Int).SetBytes(one.id.serial)
+	if one.id.serial[0]&0x80 != 0 {
+		serial.Sub(serial, new(big.Int).Lsh(big.NewInt(1), uint(8*len(one.id.serial))))
+	}
+	if !bytes.Equal(r.rawTBS, theirs.TBSResponseData) || one.status != status || serial.Cmp(theirs.SerialNumber) != 0 ||
+		!one.thisUpdate.Equal(theirs.ThisUpdate) || !one.nextUpdate.Equal(theirs.NextUpdate) || !r.producedAt.Equal(theirs.ProducedAt) ||
+		status == Revoked && (!one.revoked.Equal(theirs.RevokedAt) || int(one.reason) != theirs.RevocationReason) {
+		t.Errorf("%+v, x/crypto/ocsp %+v", one, theirs)
+	}
+}
+
+// TestXCryptoAgrees: requests that x/crypto/ocsp reads, and responses that it makes.
+func TestXCryptoAgrees(t *testing.T) {
+	a := theCA()
+	for _, hash := range []crypto.Hash{crypto.SHA1, crypto.SHA256} {
+		r := must(NewRequest(holder(), a.cert, hash, nil))
+		theirs := must(xocsp.ParseRequest(r.DER))
+		if theirs.HashAlgorithm != hash || !bytes.Equal(theirs.IssuerNameHash, r.id.nameHash) || !bytes.Equal(theirs.IssuerKeyHash, r.id.keyHash) ||
+			theirs.SerialNumber.Cmp(new(big.Int).SetBytes(r.id.serial)) != 0 {
+			t.Errorf("x/crypto/ocsp reads %+v", theirs)
+		}
+		made := must(xocsp.CreateRequest(must(x509.ParseCertificate(holder().Raw)), a.parent, &xocsp.RequestOptions{Hash: hash}))
+		if !bytes.Equal(made, r.DER) {
+			t.Errorf("x/crypto/ocsp makes %x, we %x", made, r.DER)
+		}
+		d := a.delegate(nil)
+		template := xocsp.Response{
+			Status: xocsp.Revoked, SerialNumber: big.NewInt(4711), ThisUpdate: now, NextUpdate: now.Add(time.Minute), RevokedAt: now.Add(-time.Hour),
+			RevocationReason: xocsp.CertificateHold, IssuerHash: hash, Certificate: must(x509.ParseCertificate(d.Raw)),
+		}
+		der := must(xocsp.CreateResponse(a.parent, template.Certificate, template, delegateKey()))
+		o := options
+		o.RequireNonce = false
+		parsed := must(parseResponse(der, 4))
+		o.At = parsed.producedAt // theirs is the clock's
+		if o.At.Before(now) {
+			o.At = now
+		}
+		_, found := Check(der, r, a.cert, a.public, o)
+		for _, id := range found { // the template's times are fixed, so they may be over
+			if id != reason.OCSPStale && id != reason.OCSPTooOld && id != reason.OCSPResponderNotValidNow {
+				t.Errorf("response by x/crypto/ocsp: %v", found)
+			}
+		}
+		agree(t, der)
+	}
+	for _, s := range []*responseSpec{a.conforming(theRequest(), nil), a.conforming(theRequest(), a.delegate(nil))} {
+		if _, err := xocsp.ParseResponse(s.der(), a.parent); err != nil {
+			t.Errorf("x/crypto/ocsp refuses ours: %v", err)
+		}
+		agree(t, s.der())
+	}
+}
