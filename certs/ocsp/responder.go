@@ -44,12 +44,14 @@ func (r *response) checkSigner(about, issuer *pkix.Certificate, key *signature.P
 	return best
 }
 
-// namedBy says whether the responderID means the subject of the certificate.
+// namedBy says whether the responderID means the subject of the certificate: by name as pkix.Name.Equal has it, where
+// an empty one is nobody's, or by the SHA-1 hash of the key, whatever the hashes elsewhere.
 func (r *response) namedBy(c *pkix.Certificate) bool {
 	if r.responderKey != nil {
 		return bytes.Equal(r.responderKey, digest(crypto.SHA1, c.PublicKey))
 	}
-	return !r.responderName.Empty() && r.responderName.Equal(c.Subject)
+	same := bytes.Equal(r.responderName, c.Subject) || r.canonicalName != "" && r.canonicalName == c.Subject.Canonical()
+	return same && !r.responderName.Empty()
 }
 
 func (r *response) checkSignature(found *findings, key *signature.PublicKey, o Options) {

@@ -27,6 +27,7 @@ type response struct {
 
 	responderName pkix.Name // byName, or
 	responderKey  []byte    // byKey
+	canonicalName string    // of responderName
 	producedAt    time.Time
 	singles       []single
 
@@ -196,7 +197,10 @@ func (r *response) parseResponderID(s *cryptobyte.String) error {
 	var err error
 	switch tag {
 	case explicit1:
-		r.responderName, err = pkix.ReadName(&choice)
+		if r.responderName, err = pkix.ReadName(&choice); err == nil {
+			// Once, because it is compared with every certificate at hand.
+			r.canonicalName = r.responderName.Canonical()
+		}
 	case explicit2:
 		// RFC 6960 section 4.2.1: the SHA-1 hash of the responder's public key.
 		if !choice.ReadASN1(&key, asn1.OCTET_STRING) || len(key) != 20 {
