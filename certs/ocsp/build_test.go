@@ -29,13 +29,16 @@ var (
 
 	caName = name("OU=JPKI for user authentication,O=JPKI,C=JP")
 
-	caKey        = sync.OnceValue(newECKey)
-	delegateKey  = sync.OnceValue(newECKey)
-	strangersKey = sync.OnceValue(newECKey)
+	// Always the same, so that responses in testdata stay signed.
+	caKey        = sync.OnceValue(func() crypto.Signer { return fixedECKey("authority") })
+	delegateKey  = sync.OnceValue(func() crypto.Signer { return fixedECKey("delegate") })
+	strangersKey = sync.OnceValue(func() crypto.Signer { return fixedECKey("stranger") })
 	rsaKey       = sync.OnceValue(func() crypto.Signer { return must(rsa.GenerateKey(rand.Reader, 2048)) })
 )
 
-func newECKey() crypto.Signer { return must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)) }
+func fixedECKey(whose string) crypto.Signer {
+	return must(ecdsa.ParseRawPrivateKey(elliptic.P256(), digest(crypto.SHA256, []byte(whose))))
+}
 
 func must[T any](v T, err error) T {
 	if err != nil {
@@ -56,8 +59,9 @@ type authority struct {
 
 func newAuthority(key crypto.Signer, subject pkix.Name) *authority {
 	t := &x509.Certificate{
-		SerialNumber: big.NewInt(1), RawSubject: subject, NotBefore: now.AddDate(-1, 0, 0), NotAfter: now.AddDate(9, 0, 0),
+		SerialNumber: big.NewInt(1), RawSubject: subject, NotBefore: now.AddDate(-20, 0, 0), NotAfter: now.AddDate(70, 0, 0),
 		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign, IsCA: true, BasicConstraintsValid: true,
+		SubjectKeyId: digest(crypto.SHA1, must(x509.MarshalPKIXPublicKey(key.Public()))),
 	}
 	der := must(x509.CreateCertificate(rand.Reader, t, t, key.Public(), key))
 	c := must(pkix.ParseCertificate(der))

@@ -232,7 +232,8 @@ func readSingle(list *cryptobyte.String) (single, error) {
 	if s.PeekASN1Tag(explicit0) {
 		var explicit cryptobyte.String
 		s.ReadASN1(&explicit, explicit0)
-		if one.nextUpdate, ok = pkix.ReadGeneralizedTime(&explicit); !ok || !explicit.Empty() {
+		// 1 January of the year 1 would be taken for an absent one.
+		if one.nextUpdate, ok = pkix.ReadGeneralizedTime(&explicit); !ok || !explicit.Empty() || one.nextUpdate.IsZero() {
 			return one, errMalformed
 		}
 	}

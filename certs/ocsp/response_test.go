@@ -32,6 +32,7 @@ func TestParseRefuses(t *testing.T) {
 		"revoked, removeFromCRL":      func(s *responseSpec) { s.singles[0].status = revoked(now, 8) },
 		"revoked and more":            func(s *responseSpec) { s.singles[0].status = wrap(explicit(1), generalized(now), null) },
 		"nextUpdate and more":         func(s *responseSpec) { s.singles[0].next = join(generalized(now), null) },
+		"nextUpdate in the year 1":    func(s *responseSpec) { s.singles[0].next = wrap(24, []byte("00010101000000Z")) },
 		"nextUpdate in UTCTime":       func(s *responseSpec) { s.singles[0].next = wrap(23, []byte("261123030000Z")) },
 		"something behind the answer": func(s *responseSpec) { s.singles[0].after = null },
 		"answer with no extensions":   func(s *responseSpec) { s.singles[0].extensions = [][]byte{} },
