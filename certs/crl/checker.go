@@ -65,7 +65,7 @@ func NewChecker(lists []*List, o CheckOptions) *Checker {
 	k := &Checker{options: o, byIssuer: make(map[string][]*exhibit)}
 	for _, l := range lists {
 		issuer := nameKey(l.Issuer)
-		k.byIssuer[issuer] = append(k.byIssuer[issuer], newExhibit(l, issuer, &k.options))
+		k.byIssuer[issuer] = append(k.byIssuer[issuer], &exhibit{List: l, issuer: issuer})
 	}
 	return k
 }

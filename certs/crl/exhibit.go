@@ -2,6 +2,7 @@ package crl
 
 import (
 	"bytes"
+	"maps"
 	"slices"
 	"time"
 
@@ -20,48 +21,51 @@ type Signer struct {
 // exhibit is a list with all that is known of it without regard to a certificate.
 type exhibit struct {
 	*List
-	issuer string              // nameKey of it
-	names  map[string]struct{} // of the issuing distribution point, whole; nil if it has none
-	scope  string              // issuer and issuing distribution point: equal for lists of one scope and only for them
-	form   findings            // why it cannot be used at all
-	age    findings            // why it cannot be used but with a delta
+	issuer string // nameKey of it
+
+	judged   bool
+	unscoped bool                // the issuing distribution point makes no sense
+	names    map[string]struct{} // of the issuing distribution point, whole; nil if it has none
+	scope    string              // issuer and issuing distribution point: equal for lists of one scope and only for them
+	form     findings            // why it cannot be used at all
+	age      findings            // why it cannot be used but with a delta
 
 	asked   bool
 	signer  *pkix.Certificate // who signed it; nil if nobody who counts
 	refusal findings          // why nobody does
 }
 
-func newExhibit(l *List, issuer string, o *CheckOptions) *exhibit {
-	e := &exhibit{List: l, issuer: issuer}
-	l.checkForm(&e.form)
-	names := l.checkPoint(&e.form)
+// judge looks at a list once, and only at those by an issuer that somebody asks for.
+func (e *exhibit) judge(o *CheckOptions) {
+	if e.judged {
+		return
+	}
+	e.judged = true
+	names := e.checkPoint(&e.form)
+	e.unscoped = len(e.form) > 0
+	e.checkForm(&e.form)
 	// RFC 5280 section 5.3.3: only an indirect list has entries that name an issuer. Whether to believe the list or
 	// the entry is not known.
-	e.form.add(l.CertificateIssuer && (l.IDP == nil || !l.IDP.Indirect), reason.CRLFormatFailure)
+	e.form.add(e.CertificateIssuer && (e.IDP == nil || !e.IDP.Indirect), reason.CRLFormatFailure)
 	// RFC 5280 section 5.2.4: a delta without number cannot be held against a complete list.
-	e.form.add(l.DeltaBase != nil && l.Number == nil, reason.CRLNumberMissing)
+	e.form.add(e.DeltaBase != nil && e.Number == nil, reason.CRLNumberMissing)
 	if o.Strict {
-		l.checkProfile(&e.form)
+		e.checkProfile(&e.form)
 	}
-	e.form.add(tooEarly(l.ThisUpdate, o.At, o.Skew), reason.CRLNotYetValid)
-	e.age.add(l.NextUpdate.IsZero() && o.MaxAge == 0, reason.CRLNextUpdateMissing)
-	checkAge(&e.age, l.ThisUpdate, l.NextUpdate, o.At, o.Skew, o.MaxAge)
-	e.scope = lengthed(issuer)
-	if l.IDP != nil {
-		keys := make([]string, 0, len(names))
-		for _, name := range names {
-			keys = append(keys, generalNameKey(name))
-		}
-		if names != nil {
-			e.names = make(map[string]struct{}, len(keys))
-		}
-		for _, key := range keys {
-			e.names[key] = struct{}{}
-		}
-		slices.Sort(keys)
-		e.scope += l.IDP.scope(slices.Compact(keys))
+	e.form.add(tooEarly(e.ThisUpdate, o.At, o.Skew), reason.CRLNotYetValid)
+	e.age.add(e.NextUpdate.IsZero() && o.MaxAge == 0, reason.CRLNextUpdateMissing)
+	checkAge(&e.age, e.ThisUpdate, e.NextUpdate, o.At, o.Skew, o.MaxAge)
+	e.scope = lengthed(e.issuer)
+	if e.IDP == nil {
+		return
 	}
-	return e
+	if names != nil {
+		e.names = make(map[string]struct{}, len(names))
+	}
+	for _, name := range names {
+		e.names[generalNameKey(name)] = struct{}{}
+	}
+	e.scope += e.IDP.scope(slices.Sorted(maps.Keys(e.names)))
 }
 
 // signedBy returns who signed the list, or why nobody who counts did. The answer is found once.
@@ -83,20 +87,18 @@ func (e *exhibit) signedBy(o *CheckOptions) (*pkix.Certificate, findings) {
 		if s.Certificate == nil || !s.Certificate.Subject.Equal(e.Issuer) {
 			continue
 		}
-		if !maySignLists(s.Certificate) {
-			found.add(true, reason.CRLSignerNotAllowed)
-			continue
-		}
 		var refused findings
-		if e.checkSignature(&refused, s.Key, o.Allow); len(refused) == 0 {
+		if refused.add(!maySignLists(s.Certificate), reason.CRLSignerNotAllowed); len(refused) == 0 {
+			e.checkSignature(&refused, s.Key, o.Allow)
+		}
+		if len(refused) == 0 {
 			e.signer, e.refusal = s.Certificate, nil
 			return e.signer, nil
 		}
 		// The failure of a key that the list does not claim says nothing of the one that it does.
-		if slices.Contains(refused, reason.CRLSignatureInvalid) && e.hint(s) < 0 {
-			refused = findings{reason.CRLSignerUnconfirmed}
+		if e.hint(s) >= 0 {
+			found.all(refused)
 		}
-		found.add(true, refused[0])
 	}
 	if len(found) > 0 {
 		e.refusal = found

@@ -105,7 +105,7 @@ func (l *List) checkScope(found *findings) []pkix.GeneralName {
 		return nil
 	}
 	// RFC 5280 section 5.2.5: a critical extension.
-	found.add(!l.IDPCritical || p.empty(), reason.CRLFormatFailure)
+	found.add(!l.IDPCritical, reason.CRLFormatFailure)
 	found.add(p.Indirect, reason.CRLIsIndirect)
 	// RFC 5280 section 6.3.3 (d), (e): what is revoked for another reason is not on it.
 	found.add(p.HasReasons, reason.CRLReasonsPartial)

@@ -60,6 +60,8 @@ var (
 	oidIDP            = pkix.MustOID("2.5.29.28")
 	oidAuthorityKeyID = pkix.MustOID("2.5.29.35")
 	oidFreshestCRL    = pkix.MustOID("2.5.29.46")
+	oidAuthorityInfo  = pkix.MustOID("1.3.6.1.5.5.7.1.1")
+	oidCAIssuers      = pkix.MustOID("1.3.6.1.5.5.7.48.2")
 )
 
 // Parse reads one list, every entry of it, and nothing after it.
@@ -204,12 +206,16 @@ func (l *List) parseExtension(e pkix.Extension) error {
 	case oidFreshestCRL:
 		l.FreshestCritical = e.Critical
 		l.FreshestCRL, err = pkix.ReadDistributionPoints(&s)
+	case oidAuthorityInfo:
+		l.UnknownCritical = l.UnknownCritical || e.Critical
+		l.offProfile = l.offProfile || !namesIssuers(s)
+		return nil
 	case oidIDP:
 		l.IDPCritical = e.Critical
 		l.IDP, err = readIDP(&s)
 	default:
 		// RFC 5280 section 5.2: a list with a critical extension that cannot be processed MUST NOT be
-		// used. That includes those of RFC 5280 which nothing here rests on (issuerAltName,
+		// used. That includes those of RFC 5280 which nothing here rests on (issuerAltName, and above
 		// authorityInfoAccess): they are not critical.
 		l.UnknownCritical = l.UnknownCritical || e.Critical
 		return nil

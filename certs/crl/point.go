@@ -146,6 +146,11 @@ func (k *Checker) inScope(c *pkix.Certificate, found *findings) []scoped {
 	for _, issuer := range slices.Sorted(maps.Keys(issuers)) {
 		for _, e := range k.byIssuer[issuer] {
 			relevant = true
+			e.judge(&k.options)
+			if e.unscoped { // to be refused, and not as a list of others
+				all = append(all, scoped{e, allReasons})
+				continue
+			}
 			if e.IDP != nil && e.IDP.excludes(c) {
 				continue
 			}

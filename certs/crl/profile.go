@@ -1,11 +1,53 @@
 package crl
 
 import (
+	"github.com/tashika-jp/tashika/certs/pkix"
 	"github.com/tashika-jp/tashika/certs/reason"
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// checkProfile: what RFC 5280 section 5 demands of issuers besides what makes a list usable. Peers accept most of it.
+// checkProfile: what RFC 5280 section 5 demands of issuers besides what makes a list usable. Peers accept most of
+// it. Not here are reasons of 0, which section 5.3.1 only advises against.
 func (l *List) checkProfile(found *findings) {
-	violated := func(condition bool) { found.add(condition, reason.CRLProfileViolated) }
-	_ = violated
+	// RFC 5280 section 5: lists are of version 2, with nextUpdate, CRL number and authority key identifier;
+	// section 5.2.1: by the key identifier method.
+	found.add(l.Version != 2 || l.AuthorityKeyID == nil, reason.CRLProfileViolated)
+	found.add(l.NextUpdate.IsZero(), reason.CRLNextUpdateMissing)
+	found.add(l.Number == nil, reason.CRLNumberMissing)
+	// RFC 5280 section 5.1.2.3: the issuer has a name.
+	found.add(l.Issuer.Empty(), reason.CRLProfileViolated)
+	found.add(l.offProfile, reason.CRLProfileViolated)
+	// RFC 5280 section 5.2.3: numbers are not longer than 20 octets, the sign not counted.
+	found.add(len(l.Number) > 21 || len(l.Number) == 21 && l.Number[0] != 0, reason.CRLProfileViolated)
+	// RFC 5280 sections 5.2.4, 5.2.5: critical; section 5.2.6: not critical.
+	found.add(l.DeltaBase != nil && !l.DeltaCritical || l.IDP != nil && !l.IDPCritical || l.FreshestCritical, reason.CRLProfileViolated)
+	// RFC 5280 section 5.2.6: freshestCRL is in complete lists only, and its points have names and nothing else.
+	found.add(l.FreshestCRL != nil && l.DeltaBase != nil, reason.CRLProfileViolated)
+	for _, p := range l.FreshestCRL {
+		found.add(p.HasReasons || p.CRLIssuer != nil || p.FullName == nil && p.RelativeName == nil, reason.CRLProfileViolated)
+	}
+	// RFC 5280 section 5.1.2.6: revoked certificates are identified by their serial numbers: one that is listed twice
+	// is two statements of one thing. In indirect lists they may be of two issuers.
+	found.add(!l.CertificateIssuer && len(newSerials(l).order) != l.EntryCount, reason.CRLProfileViolated)
+}
+
+// namesIssuers: RFC 5280 section 5.2.7: authorityInfoAccess of a list has caIssuers, and no other access method.
+func namesIssuers(s cryptobyte.String) bool {
+	var list cryptobyte.String
+	if !s.ReadASN1(&list, asn1.SEQUENCE) || !s.Empty() || list.Empty() {
+		return false
+	}
+	for !list.Empty() {
+		var access, location cryptobyte.String
+		var tag asn1.Tag
+		if !list.ReadASN1(&access, asn1.SEQUENCE) {
+			return false
+		}
+		method, ok := pkix.ReadOID(&access)
+		if !ok || method != oidCAIssuers || !access.ReadAnyASN1Element(&location, &tag) || !access.Empty() {
+			return false
+		}
+	}
+	return true
 }

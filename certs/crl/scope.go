@@ -48,8 +48,8 @@ func readIDP(s *cryptobyte.String) (*IssuingDistributionPoint, error) {
 	return p, nil
 }
 
-// contradictory: RFC 5280 section 5.2.5: conforming issuers MUST NOT issue an extension that says more than one
-// "only".
+// contradictory: RFC 5280 section 5.2.5: conforming issuers MUST NOT issue an empty
+// extension, nor one that says more than one "only".
 func (p *IssuingDistributionPoint) contradictory() bool {
 	var kinds uint
 	for i, only := range []bool{p.OnlyUserCerts, p.OnlyCACerts, p.OnlyAttributeCerts} {
@@ -57,17 +57,18 @@ func (p *IssuingDistributionPoint) contradictory() bool {
 			kinds |= 1 << i
 		}
 	}
-	return bits.OnesCount(kinds) > 1
+	named := p.FullName != nil || p.RelativeName != nil
+	return bits.OnesCount(kinds) > 1 || !named && kinds == 0 && !p.Indirect && !p.HasReasons
 }
 
-// empty: RFC 5280 section 5.2.5: nor one that is an empty SEQUENCE.
-func (p *IssuingDistributionPoint) empty() bool {
-	return p.FullName == nil && p.RelativeName == nil && !p.OnlyUserCerts && !p.OnlyCACerts && !p.OnlyAttributeCerts && !p.Indirect && !p.HasReasons
-}
-
-// excludes: RFC 5280 section 6.3.3 (b)(2)(ii), (iii), (iv): certificates of this kind are not on the list.
+// excludes: certificates of this kind are not on the list.
 func (p *IssuingDistributionPoint) excludes(c *pkix.Certificate) bool {
-	return p.OnlyUserCerts && c.IsCA || p.OnlyCACerts && !c.IsCA || p.OnlyAttributeCerts
+	// RFC 5280 section 6.3.3 (b)(2)(ii), (iii), (iv).
+	if p.OnlyUserCerts && c.IsCA || p.OnlyCACerts && !c.IsCA || p.OnlyAttributeCerts {
+		return true
+	}
+	// RFC 5280 section 5.2.5: a list of users or of CAs does not include certificates of version 1 or 2.
+	return c.Version < 3 && (p.OnlyUserCerts || p.OnlyCACerts)
 }
 
 // pointNames are the names of a distribution point, a relative one made whole below the
