@@ -62,6 +62,8 @@ func TestStrict(t *testing.T) {
 		"field twice":             {"signs: challenge", "signs: challenge\nsigns: challenge"},
 		"missing field":           {"signs: challenge", ""},
 		"SHA-1":                   {"[RSASSA_PKCS1_V15_SHA256,", "[RSASSA_PKCS1_V15_SHA1,"},
+		"SHA-1 with RSASSA-PSS":   {"[RSASSA_PKCS1_V15_SHA256,", "[RSASSA_PSS_SHA1,"},
+		"SHA-1 with ECDSA":        {"[RSASSA_PKCS1_V15_SHA256,", "[ECDSA_SHA1,"},
 		"unknown algorithm":       {"[RSASSA_PKCS1_V15_SHA256,", "[RSASSA_PKCS1_V15_MD5,"},
 		"unknown kind":            {"[MOBILE_AUTH]", "[MOBILE]"},
 		"kind of the other act":   {"[MOBILE_AUTH]", "[MOBILE_SIGN]"},

@@ -2,7 +2,6 @@ package signature
 
 import (
 	"bytes"
-	"compress/gzip"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -12,10 +11,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
-	"encoding/json"
 	"math/big"
-	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 
@@ -215,114 +211,6 @@ func TestIdentifiers(t *testing.T) {
 			t.Errorf("%s: %+v, %v; want %+v", c.der, got, err, c.want)
 		}
 	}
-}
-
-// wycheproof is a file of C2SP/wycheproof.
-type wycheproof struct {
-	TestGroups []struct {
-		Sha, Mgf, MgfSha string
-		SLen             int
-		PublicKeyDer     string
-		PublicKeyPem     string
-		PublicKeyAsn     string
-		Tests            []struct {
-			TcID    int    `json:"tcId"`
-			Comment string `json:"comment"`
-			Msg     string
-			Sig     string
-			Result  string
-		}
-	}
-}
-
-// TestWycheproof runs every file of keys and schemes that phones and issuers use. "acceptable",
-// a DigestInfo without NULL, is refused.
-func TestWycheproof(t *testing.T) {
-	hashes := map[string]crypto.Hash{"SHA-1": crypto.SHA1, "SHA-256": crypto.SHA256, "SHA-384": crypto.SHA384, "SHA-512": crypto.SHA512}
-	paths, _ := filepath.Glob(filepath.Join("..", "..", "..", "shared", "conformance", "wycheproof", "*.json.gz"))
-	if len(paths) == 0 {
-		t.Skip("no shared conformance material")
-	}
-	for _, path := range paths {
-		name := filepath.Base(path)
-		scheme := ECDSA
-		switch {
-		case bytes.Contains([]byte(name), []byte("p1363")), bytes.Contains([]byte(name), []byte("params")):
-			continue // encodings that no profile offers yet
-		case bytes.HasPrefix([]byte(name), []byte("rsa_pss")):
-			scheme = RSASSA_PSS
-		case bytes.HasPrefix([]byte(name), []byte("rsa_signature")):
-			scheme = RSASSA_PKCS1_V15
-		}
-		t.Run(name, func(t *testing.T) {
-			f, err := os.Open(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer f.Close()
-			z, err := gzip.NewReader(f)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var file wycheproof
-			if err := json.NewDecoder(z).Decode(&file); err != nil {
-				t.Fatal(err)
-			}
-			valid, invalid := 0, 0
-			for _, group := range file.TestGroups {
-				spki, err := hex.DecodeString(group.PublicKeyDer)
-				if err != nil {
-					t.Fatal(err)
-				}
-				k, keyErr := parseSPKI(spki)
-				algorithm := Algorithm{Scheme: scheme, Hash: hashes[group.Sha]}
-				if scheme == RSASSA_PSS {
-					algorithm.MGFHash, algorithm.SaltLength = hashes[group.MgfSha], group.SLen
-				}
-				for _, test := range group.Tests {
-					msg, _ := hex.DecodeString(test.Msg)
-					sig, _ := hex.DecodeString(test.Sig)
-					accepted := keyErr == nil && k.Verify(algorithm, msg, sig) == nil
-					// SHA-224 and SHA-512/t are no hashes of any allow-list.
-					unknown := algorithm.Hash == 0 || scheme == RSASSA_PSS && algorithm.MGFHash == 0
-					if want := test.Result == "valid" && !unknown; accepted != want {
-						t.Errorf("%d (%s): accepted=%v, want %s (key: %v, %+v)", test.TcID, test.Comment, accepted, test.Result, keyErr, algorithm)
-					}
-					if accepted {
-						valid++
-					} else {
-						invalid++
-					}
-				}
-			}
-			if valid == 0 || invalid == 0 {
-				t.Errorf("%d accepted, %d refused: the file proves nothing", valid, invalid)
-			}
-		})
-	}
-}
-
-// FuzzRSA compares with crypto/rsa over keys and signatures of any bytes.
-func FuzzRSA(f *testing.F) {
-	digest := sha256.Sum256([]byte("m"))
-	good, _ := rsa.SignPKCS1v15(nil, rsaKey(), crypto.SHA256, digest[:])
-	f.Add(good, true)
-	f.Add(make([]byte, 256), false)
-	f.Add(rsaKey().N.Bytes(), true)
-	k := publicKey(f, &rsaKey().PublicKey)
-	f.Fuzz(func(t *testing.T, sig []byte, pkcs1 bool) {
-		if pkcs1 {
-			theirs := rsa.VerifyPKCS1v15(&rsaKey().PublicKey, crypto.SHA256, digest[:], sig) == nil
-			if ours := k.VerifyDigest(PKCS1SHA256, digest[:], sig) == nil; ours != theirs {
-				t.Errorf("ours %v, crypto/rsa %v", ours, theirs)
-			}
-			return
-		}
-		theirs := rsa.VerifyPSS(&rsaKey().PublicKey, crypto.SHA256, digest[:], sig, &rsa.PSSOptions{SaltLength: 32}) == nil
-		if ours := k.VerifyDigest(PSSSHA256, digest[:], sig) == nil; ours != theirs {
-			t.Errorf("ours %v, crypto/rsa %v", ours, theirs)
-		}
-	})
 }
 
 func BenchmarkVerifyRSA2048(b *testing.B) {
