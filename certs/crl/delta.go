@@ -28,7 +28,9 @@ func (v *view) last() *exhibit {
 func (k *Checker) views(all []scoped, found *findings) []*view {
 	deltas := make(map[string][]*exhibit) // by scope
 	var completes []scoped
+	complete := false
 	for _, e := range all {
+		complete = complete || e.DeltaBase == nil
 		switch {
 		case len(e.form) > 0:
 			found.all(e.form)
@@ -39,7 +41,7 @@ func (k *Checker) views(all []scoped, found *findings) []*view {
 		}
 	}
 	// RFC 5280 section 5.2.4: a delta says only what has changed.
-	found.add(len(completes) == 0 && len(deltas) > 0, reason.CRLIsDelta)
+	found.add(!complete && len(deltas) > 0, reason.CRLIsDelta)
 	var views []*view
 	for _, e := range completes {
 		views = append(views, k.viewsOf(e, deltas[e.scope], found)...)

@@ -2,6 +2,7 @@ package crl
 
 import (
 	"bytes"
+	"slices"
 	"time"
 
 	"github.com/tashika-jp/tashika/certs/pkix"
@@ -144,6 +145,7 @@ func (l *List) find(c *pkix.Certificate) (best Entry, found bool) {
 		}
 		return best, found
 	}
+	issuers := issuerKeys(c)
 	var names []byte // in force, and not yet compared
 	for s := cryptobyte.String(l.RawEntries); !s.Empty(); {
 		e, _ := readEntry(&s, l.Version) // Parse has read it before
@@ -155,7 +157,7 @@ func (l *List) find(c *pkix.Certificate) (best Entry, found bool) {
 			continue
 		}
 		if names != nil { // once for each extension, however many entries it governs
-			ours, names = issued(names, c), nil
+			ours, names = anyNamed(names, issuers), nil
 		}
 		if ours {
 			best, found = gravest(best, found, Entry{e.revoked, e.reason}), true
@@ -171,10 +173,9 @@ func gravest(best Entry, found bool, e Entry) Entry {
 	return best
 }
 
-// issued says whether a certificateIssuer names the issuer of a certificate: RFC 5280 section 5.3.3: by names from
-// the issuer field, the issuerAltName extension, or both.
-func issued(certificateIssuer []byte, c *pkix.Certificate) bool {
+// anyNamed says whether a certificateIssuer has one of the names.
+func anyNamed(certificateIssuer []byte, keys []string) bool {
 	s := cryptobyte.String(certificateIssuer)
 	names, _ := pkix.ReadGeneralNames(&s, asn1.SEQUENCE) // Parse has read them before
-	return anyInCommon(names, []pkix.GeneralName{{Kind: pkix.DirectoryName, Value: c.Issuer}}) || anyInCommon(names, c.IssuerAltNames)
+	return slices.ContainsFunc(names, func(name pkix.GeneralName) bool { return slices.Contains(keys, generalNameKey(name)) })
 }

@@ -82,11 +82,17 @@ func pointsOf(c *pkix.Certificate) []point {
 	}
 	// RFC 5280 section 6.3.3, at its end: lists that no point leads to count as if there were a point with the
 	// names of the issuer, and no reasons and no cRLIssuer.
-	assumed := point{issuers: map[string]bool{issuer: true}, names: []string{generalNameKey(pkix.GeneralName{Kind: pkix.DirectoryName, Value: c.Issuer})}, reasons: allReasons}
+	return append(all, point{issuers: map[string]bool{issuer: true}, names: issuerKeys(c), reasons: allReasons})
+}
+
+// issuerKeys are the names that RFC 5280 sections 5.3.3 and 6.3.3 know a certificate's issuer by: those of the issuer
+// field and of the issuerAltName extension.
+func issuerKeys(c *pkix.Certificate) []string {
+	keys := []string{generalNameKey(pkix.GeneralName{Kind: pkix.DirectoryName, Value: c.Issuer})}
 	for _, name := range c.IssuerAltNames {
-		assumed.names = append(assumed.names, generalNameKey(name))
+		keys = append(keys, generalNameKey(name))
 	}
-	return append(all, assumed)
+	return keys
 }
 
 // covers is the interim reasons mask of RFC 5280 section 6.3.3 (d) for a point and a list: the reasons for which a
