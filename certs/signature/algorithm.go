@@ -102,6 +102,7 @@ var (
 	}
 	hashIDs = map[pkix.OID]crypto.Hash{
 		pkix.MustOID("1.3.14.3.2.26"):          crypto.SHA1,
+		pkix.MustOID("2.16.840.1.101.3.4.2.4"): crypto.SHA224, // on no list, as SHA-1
 		pkix.MustOID("2.16.840.1.101.3.4.2.1"): crypto.SHA256,
 		pkix.MustOID("2.16.840.1.101.3.4.2.2"): crypto.SHA384,
 		pkix.MustOID("2.16.840.1.101.3.4.2.3"): crypto.SHA512,

@@ -129,7 +129,7 @@ func TestKeysForPSSAlone(t *testing.T) {
 		}
 	}
 	for name, parameters := range map[string][]byte{
-		"NULL": null, "an integer": integer(1), "SHA-224": sequence(der(explicit(0), sequence(oid(pkix.MustOID("2.16.840.1.101.3.4.2.4"))))),
+		"NULL": null, "an integer": integer(1), "SHA-512/256": sequence(der(explicit(0), sequence(oid(pkix.MustOID("2.16.840.1.101.3.4.2.6"))))),
 		"a negative salt": sequence(der(explicit(2), integer(-1))), "another trailer": sequence(der(explicit(3), integer(2))),
 	} {
 		if _, err := parseSPKI(pssKey(&rsaKey().PublicKey, parameters)); err != ErrKey {
