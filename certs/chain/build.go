@@ -10,47 +10,67 @@ import (
 	"github.com/tashika-jp/tashika/certs/signature"
 )
 
-// Build finds a certification path from the target to one of the anchors over certificates that nobody trusts
-// (RFC 4158), and validates it. It goes from the target upwards, the likeliest issuer first, and back where a path ends or is
-// refused, until a path is valid, there are no more, or the budget is spent. Without a path the findings are those
-// of the one that came closest; they are never empty then.
-func Build(target *pkix.Certificate, untrusted []*pkix.Certificate, anchors []*Anchor, o Options) (*Path, []reason.ID) {
-	if o.Budget == nil {
-		o.Budget = DefaultBudget()
+// Builder finds certification paths over certificates that nobody trusts. It remembers which signatures it has checked. It is
+// not safe for concurrent use, but Options.Accept may call Build again.
+type Builder struct {
+	Settings
+	bySubject   map[string][]*pkix.Certificate // the untrusted ones, by the canonical form of the name
+	signed      map[link][]reason.ID           // what was found against signatures; nothing if they are right
+	keys        map[*pkix.Certificate]*signature.PublicKey
+	authorities map[*pkix.Certificate][]reason.ID // what checkAuthority found
+}
+
+// NewBuilder makes a Builder over certificates that may help.
+func NewBuilder(untrusted []*pkix.Certificate, s Settings) *Builder {
+	if s.Budget == nil {
+		s.Budget = DefaultBudget()
 	}
-	b := &builder{o: o, anchors: anchors, bySubject: map[string][]*pkix.Certificate{}, signed: map[link]bool{},
+	b := &Builder{Settings: s, bySubject: map[string][]*pkix.Certificate{}, signed: map[link][]reason.ID{},
 		keys: map[*pkix.Certificate]*signature.PublicKey{}, authorities: map[*pkix.Certificate][]reason.ID{}}
 	for _, u := range untrusted {
 		name := u.Subject.Canonical()
 		b.bySubject[name] = append(b.bySubject[name], u)
 	}
+	return b
+}
+
+// BySubject are the untrusted certificates with a name.
+func (b *Builder) BySubject(name pkix.Name) []*pkix.Certificate {
+	canonical := name.Canonical()
+	if canonical == "" { // empty, or not comparable
+		return nil
+	}
+	return b.bySubject[canonical]
+}
+
+// Build finds a certification path from the target to one of the anchors (RFC 4158), and validates it. It goes from the target
+// upwards, the likeliest issuer first, and back where a path ends or is refused, until a path is valid, there are no
+// more, or the budget is spent. Without a path the findings are those of the one that came closest; they are never empty then.
+func (b *Builder) Build(target *pkix.Certificate, o Options) (*Path, []reason.ID) {
+	s := &search{Builder: b, o: o}
 	if found := b.checkTarget(target); len(found) > 0 {
 		return nil, found
 	}
-	b.climb([]*pkix.Certificate{target})
+	s.climb([]*pkix.Certificate{target})
 	switch {
-	case b.found != nil:
-		return b.found, nil
-	case b.spent:
+	case s.found != nil:
+		return s.found, nil
+	case s.spent:
 		return nil, exceeded
-	case b.closest == nil:
+	case s.closest == nil:
 		return nil, []reason.ID{reason.NoCertificateChainFound}
 	}
-	return nil, b.closest
+	return nil, s.closest
 }
 
-// builder is one call of Build under way.
-type builder struct {
-	o           Options
-	anchors     []*Anchor
-	bySubject   map[string][]*pkix.Certificate // the untrusted ones, by the canonical form of the name
-	signed      map[link]bool                  // of signatures that were checked
-	keys        map[*pkix.Certificate]*signature.PublicKey
-	authorities map[*pkix.Certificate][]reason.ID // what checkAuthority found
-	found       *Path
-	spent       bool
-	closest     []reason.ID
-	rank        int // of closest
+// search is one call of Build under way.
+type search struct {
+	*Builder
+	o       Options
+	found   *Path
+	spent   bool
+	closest []reason.ID
+	rank    int // of closest
 }
 
 // link is a certificate and one that may have signed it.
@@ -64,7 +84,7 @@ const (
 	rankOpen                 // a whole path whose validity is open
 )
 
-func (b *builder) refuse(rank int, found []reason.ID) {
+func (b *search) refuse(rank int, found []reason.ID) {
 	if rank == rankPath && !slices.ContainsFunc(found, func(id reason.ID) bool { return reason.Get(id).Severity == reason.Invalid }) {
 		rank = rankOpen
 	}
@@ -73,12 +93,12 @@ func (b *builder) refuse(rank int, found []reason.ID) {
 	}
 }
 
-func (b *builder) done() bool { return b.found != nil || b.spent }
+func (b *search) done() bool { return b.found != nil || b.spent }
 
 // climb tries everything above the last certificate of upwards, which begins with the target.
-func (b *builder) climb(upwards []*pkix.Certificate) {
+func (b *search) climb(upwards []*pkix.Certificate) {
 	c := upwards[len(upwards)-1]
-	for _, a := range b.anchors {
+	for _, a := range b.o.Anchors {
 		if b.done() {
 			return
 		}
@@ -112,23 +132,32 @@ func (b *builder) climb(upwards []*pkix.Certificate) {
 	}
 }
 
+// direct says whether a path is a target whose issuer is believed.
+func (b *Builder) direct(path []*pkix.Certificate) bool { return b.TrustedIssuers && len(path) == 1 }
+
 // maxPathLength bounds the depth of the search; nobody's path is a tenth of it.
 const maxPathLength = 32
 
-func (b *builder) step() bool {
-	if !spend(&b.o.Budget.Steps, 1) {
+func (b *search) step() bool {
+	if !spend(&b.Budget.Steps, 1) {
 		b.spent = true
 	}
 	return !b.spent
 }
 
 // finish validates the whole path below an anchor.
-func (b *builder) finish(upwards []*pkix.Certificate, a *Anchor) {
-	if found := b.checkAnchor(a.Certificate); len(found) > 0 {
-		b.refuse(rankAuthority, found)
-		return
+func (b *search) finish(upwards []*pkix.Certificate, a *Anchor) {
+	if !b.direct(upwards) {
+		if found := b.checkAnchor(a.Certificate); len(found) > 0 {
+			b.refuse(rankAuthority, found)
+			return
+		}
 	}
 	if !b.checkSignature(upwards[len(upwards)-1], a.Certificate, a.Key) {
+		return
+	}
+	if !spend(&b.Budget.Paths, 1) {
+		b.spent = true
 		return
 	}
 	p := &Path{Anchor: a, Certificates: slices.Clone(upwards)}
@@ -149,12 +178,8 @@ func (b *builder) finish(upwards []*pkix.Certificate, a *Anchor) {
 
 // issuers are the candidates for the issuer of a certificate by name, the likeliest first: the key identifiers that agree
 // before those that say nothing, before those that differ; then those valid at the time; then those that are valid longer.
-func (b *builder) issuers(c *pkix.Certificate) []*pkix.Certificate {
-	name := c.Issuer.Canonical()
-	if name == "" { // empty, or not comparable
-		return nil
-	}
-	out := slices.Clone(b.bySubject[name])
+func (b *Builder) issuers(c *pkix.Certificate) []*pkix.Certificate {
+	out := slices.Clone(b.BySubject(c.Issuer))
 	likeliness := func(issuer *pkix.Certificate) int {
 		n := 0
 		switch {
@@ -163,7 +188,7 @@ func (b *builder) issuers(c *pkix.Certificate) []*pkix.Certificate {
 		case bytes.Equal(c.AuthorityKeyID, issuer.SubjectKeyID):
 			n = 4
 		}
-		if validAt(issuer, b.o.At) {
+		if validAt(issuer, b.At) {
 			n++
 		}
 		return n
@@ -183,7 +208,7 @@ func sameEntity(x, y *pkix.Certificate) bool {
 }
 
 // key is the public key of a certificate; nil if it is of no use.
-func (b *builder) key(c *pkix.Certificate) *signature.PublicKey {
+func (b *Builder) key(c *pkix.Certificate) *signature.PublicKey {
 	key, known := b.keys[c]
 	if !known {
 		key, _ = signature.NewPublicKey(c.PublicKeyAlgorithm, c.PublicKey)
@@ -193,27 +218,28 @@ func (b *builder) key(c *pkix.Certificate) *signature.PublicKey {
 }
 
 // checkSignature: RFC 5280 section 6.1.3 (a)(1). Each pair is checked once.
-func (b *builder) checkSignature(c, issuer *pkix.Certificate, key *signature.PublicKey) bool {
-	if ok, known := b.signed[link{c, issuer}]; known {
-		return ok
-	}
-	ok := false
-	algorithm, err := signature.FromIdentifier(c.SignatureAlgorithm)
-	switch {
-	case err != nil || !b.o.Allow.Allows(algorithm):
-		b.refuse(rankSignature, []reason.ID{reason.CryptoConstraintsFailure})
-	case !key.Fits(algorithm.Scheme):
-		b.refuse(rankSignature, []reason.ID{reason.AlgorithmKeyMismatch})
-	case !spend(&b.o.Budget.Signatures, 1):
-		b.spent = true
-		return false
-	default:
-		if ok = key.Verify(algorithm, c.RawTBS, c.Signature) == nil; !ok {
-			b.refuse(rankSignature, []reason.ID{reason.CertificateSignatureInvalid})
+func (b *search) checkSignature(c, issuer *pkix.Certificate, key *signature.PublicKey) bool {
+	pair := link{c, issuer}
+	found, known := b.signed[pair]
+	if !known {
+		algorithm, err := signature.FromIdentifier(c.SignatureAlgorithm)
+		switch {
+		case err != nil || !b.Allow.Allows(algorithm):
+			found = []reason.ID{reason.CryptoConstraintsFailure}
+		case !key.Permits(algorithm):
+			found = []reason.ID{reason.AlgorithmKeyMismatch}
+		case !spend(&b.Budget.Signatures, 1):
+			b.spent = true
+			return false
+		case key.Verify(algorithm, c.RawTBS, c.Signature) != nil:
+			found = []reason.ID{reason.CertificateSignatureInvalid}
 		}
+		b.signed[pair] = found
 	}
-	b.signed[link{c, issuer}] = ok
-	return ok
+	if found != nil {
+		b.refuse(rankSignature, found)
+	}
+	return found == nil
 }
 
 // checkTime: RFC 5280 section 6.1.3 (a)(2); section 4.1.2.5: through notAfter, whose second is not over until the next begins.
@@ -222,28 +248,28 @@ func checkTime(c *pkix.Certificate, at time.Time) (early, late bool) {
 }
 
 // checkTarget is what the target says of itself.
-func (b *builder) checkTarget(c *pkix.Certificate) []reason.ID {
+func (b *Builder) checkTarget(c *pkix.Certificate) []reason.ID {
 	var found findings
-	early, late := checkTime(c, b.o.At)
+	early, late := checkTime(c, b.At)
 	found.add(early, reason.NotYetValid)
 	found.add(late, reason.Expired)
 	// RFC 5280 section 6.1.5 (f).
 	found.add(len(c.UnknownCritical) > 0, reason.UnknownCriticalExtension)
 	// RFC 5280 section 4.1.2.4: a non-empty issuer.
 	found.add(c.Issuer.Empty(), reason.IssuerMissing)
-	if b.o.Strict {
+	if b.Strict {
 		found.add(true, checkProfile(c, endEntity)...)
 	}
 	return found
 }
 
 // checkAuthority is what a certificate says of itself that is to be an issuer's.
-func (b *builder) checkAuthority(c *pkix.Certificate) []reason.ID {
+func (b *Builder) checkAuthority(c *pkix.Certificate) []reason.ID {
 	if found, known := b.authorities[c]; known {
 		return found
 	}
 	var found findings
-	early, late := checkTime(c, b.o.At)
+	early, late := checkTime(c, b.At)
 	found.add(early || late, reason.IssuerNotValidNow)
 	// RFC 5280 section 6.1.4 (k): version 3 and a CA. What is no version 3 certificate cannot say so.
 	found.add(c.Version != 3 || !c.IsCA, reason.IssuerNotAllowed)
@@ -251,7 +277,7 @@ func (b *builder) checkAuthority(c *pkix.Certificate) []reason.ID {
 	found.add(c.HasKeyUsage && c.KeyUsage&pkix.KeyCertSign == 0, reason.IssuerNotAllowed)
 	// RFC 5280 section 6.1.4 (o).
 	found.add(len(c.UnknownCritical) > 0, reason.UnknownCriticalExtension)
-	if b.o.Strict {
+	if b.Strict {
 		found.add(true, checkProfile(c, authority)...)
 	}
 	b.authorities[c] = found
@@ -260,14 +286,14 @@ func (b *builder) checkAuthority(c *pkix.Certificate) []reason.ID {
 
 // checkAnchor is what an anchor's certificate says of itself. RFC 5280 section 6.1.1 (d) asks nothing of it but name and key;
 // what is here is what it would have to say in order to contradict its being an anchor.
-func (b *builder) checkAnchor(c *pkix.Certificate) []reason.ID {
+func (b *Builder) checkAnchor(c *pkix.Certificate) []reason.ID {
 	var found findings
-	early, late := checkTime(c, b.o.At)
+	early, late := checkTime(c, b.At)
 	found.add(early || late, reason.IssuerNotValidNow)
 	found.add(c.HasBasicConstraints && !c.IsCA, reason.IssuerNotAllowed)
 	found.add(c.HasKeyUsage && c.KeyUsage&pkix.KeyCertSign == 0, reason.IssuerNotAllowed)
 	found.add(len(c.UnknownCritical) > 0, reason.UnknownCriticalExtension)
-	if b.o.Strict {
+	if b.Strict {
 		found.add(true, checkProfile(c, trustAnchor)...)
 	}
 	return found

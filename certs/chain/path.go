@@ -15,12 +15,23 @@ type Anchor struct {
 	Key         *signature.PublicKey
 }
 
-// Options are the inputs of RFC 5280 section 6.1.1 beside the path and the anchor.
-type Options struct {
+// Settings hold for all that a Builder builds.
+type Settings struct {
 	// At is the time to judge for.
 	At time.Time
 	// Allow are the algorithms accepted for the signatures of certificates.
 	Allow signature.AllowList
+	// Strict also refuses what section 4 of RFC 5280 forbids to authorities.
+	Strict bool
+	// TrustedIssuers believes an anchor as the issuer of a target, whatever its certificate says.
+	TrustedIssuers bool
+	// Budget of all calls together; nil is DefaultBudget.
+	Budget *Budget
+}
+
+// Options are the inputs of RFC 5280 section 6.1.1 for one target.
+type Options struct {
+	Anchors []*Anchor
 	// Policies to begin with.
 	Policies PolicySettings
 	// ExtendedKeyUsages that the certificate must allow, all of them, and every authority on its path that says anything about
@@ -28,10 +39,6 @@ type Options struct {
 	ExtendedKeyUsages []pkix.OID
 	// MaxIntermediates bounds the certificates between anchor and target, self-issued ones too; negative is no bound.
 	MaxIntermediates int
-	// Strict also refuses what section 4 of RFC 5280 forbids to authorities.
-	Strict bool
-	// Budget of the call; nil is DefaultBudget.
-	Budget *Budget
 	// Accept is asked about a path that is otherwise valid; with findings the next path is tried. Nil accepts.
 	Accept func(*Path) []reason.ID
 }
@@ -69,19 +76,21 @@ func (f *findings) add(condition bool, ids ...reason.ID) {
 
 // process is RFC 5280 section 6.1.2 to 6.1.5 for one path, but for what the builder has asked before: that names and
 // signatures chain, and what each certificate says of itself (checkTarget, checkAuthority, checkAnchor).
-func (b *builder) process(p *Path) []reason.ID {
+func (b *search) process(p *Path) []reason.ID {
 	var found findings
 	n := len(p.Certificates)
 	found.add(b.o.MaxIntermediates >= 0 && n-1 > b.o.MaxIntermediates, reason.PathTooLong)
-	found.add(true, b.pathLengths(p)...)
-	found.add(true, b.nameConstraints(p)...)
 	found.add(true, b.policies(p)...)
 	found.add(true, b.extendedKeyUsages(p)...)
+	if !b.direct(p.Certificates) {
+		found.add(true, pathLengths(p)...)
+		found.add(true, b.nameConstraints(p)...)
+	}
 	return found
 }
 
 // pathLengths: RFC 5280 section 6.1.4 (l), (m): no authority has more authorities below it, self-issued ones aside, than it allows.
-func (b *builder) pathLengths(p *Path) []reason.ID {
+func pathLengths(p *Path) []reason.ID {
 	allowed := p.Anchor.Certificate.MaxPathLen
 	for _, c := range p.Certificates[:len(p.Certificates)-1] {
 		if !c.SelfIssued() {
@@ -98,12 +107,12 @@ func (b *builder) pathLengths(p *Path) []reason.ID {
 }
 
 // nameConstraints: RFC 5280 section 6.1.3 (b), (c) and 6.1.4 (g).
-func (b *builder) nameConstraints(p *Path) []reason.ID {
+func (b *search) nameConstraints(p *Path) []reason.ID {
 	var above []*constraints
 	last := len(p.Certificates) - 1
 	for i := range p.Certificates {
 		if nc := p.Issuer(i).NameConstraints; nc != nil {
-			k, found := newConstraints(nc, b.o.Strict)
+			k, found := newConstraints(nc, b.Strict)
 			if found != nil {
 				return found
 			}
@@ -117,7 +126,7 @@ func (b *builder) nameConstraints(p *Path) []reason.ID {
 		}
 		names := candidates(c)
 		for _, k := range above {
-			if found := k.check(names, b.o.Budget); found != nil {
+			if found := k.check(names, b.Budget); found != nil {
 				return found
 			}
 		}
@@ -126,7 +135,7 @@ func (b *builder) nameConstraints(p *Path) []reason.ID {
 }
 
 // policies: RFC 5280 section 6.1.3 (d), (e), (f), 6.1.4 (a), (b), (h), (i), (j), 6.1.5 (a), (b), (g).
-func (b *builder) policies(p *Path) []reason.ID {
+func (b *search) policies(p *Path) []reason.ID {
 	n := len(p.Certificates)
 	explicit, mapping, inhibitAny := n+1, n+1, n+1
 	for _, s := range []struct {
@@ -179,11 +188,15 @@ func (b *builder) policies(p *Path) []reason.ID {
 var oidAnyExtendedKeyUsage = pkix.MustOID("2.5.29.37.0")
 
 // extendedKeyUsages: RFC 5280 section 4.2.1.12: a certificate that names usages is for these only.
-func (b *builder) extendedKeyUsages(p *Path) []reason.ID {
+func (b *search) extendedKeyUsages(p *Path) []reason.ID {
 	if len(b.o.ExtendedKeyUsages) == 0 {
 		return nil
 	}
-	for _, c := range append([]*pkix.Certificate{p.Anchor.Certificate}, p.Certificates...) {
+	on := p.Certificates
+	if !b.direct(on) {
+		on = append([]*pkix.Certificate{p.Anchor.Certificate}, on...)
+	}
+	for _, c := range on {
 		allowed := c.ExtendedKeyUsages
 		if len(allowed) == 0 || slices.Contains(allowed, oidAnyExtendedKeyUsage) {
 			continue
