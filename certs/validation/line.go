@@ -44,18 +44,21 @@ type Question struct {
 	AllowSHA1                bool     `json:"allow_sha1"`
 	Strict                   bool     `json:"strict"`
 
-	PublicKey []byte  `json:"public_key"` // SubjectPublicKeyInfo
-	Signature *[]byte `json:"signature"`
-	Message   []byte  `json:"message"`
-	Algorithm *struct {
-		Type       string `json:"type"` // rsa-pkcs1, rsa-pss, ecdsa, ecdsa-p1363
-		Hash       string `json:"hash"`
-		MGFHash    string `json:"mgf_hash"`    // if absent, hash
-		SaltLength *int   `json:"salt_length"` // bytes; if absent, as long as the hash
-	} `json:"algorithm"`
+	PublicKey []byte     `json:"public_key"` // SubjectPublicKeyInfo; if absent, the key is the certificate's
+	Signature *[]byte    `json:"signature"`
+	Message   []byte     `json:"message"`
+	Algorithm *Algorithm `json:"algorithm"`
 
-	CMS     *[]byte `json:"cms"`
-	Content *[]byte `json:"content"`
+	CMS     *[]byte `json:"cms"`     // ContentInfo, BER or DER
+	Content *[]byte `json:"content"` // of a detached message
+}
+
+// Algorithm is a signature algorithm in JSON.
+type Algorithm struct {
+	Type       string `json:"type"`        // rsa-pkcs1, rsa-pss, ecdsa, ecdsa-p1363
+	Hash       string `json:"hash"`        // as in SHA-256 or sha256
+	MGFHash    string `json:"mgf_hash"`    // if absent, hash
+	SaltLength *int   `json:"salt_length"` // bytes, exact; if absent, as long as the hash
 }
 
 // Answer is a line of output.
@@ -70,18 +73,29 @@ type Answer struct {
 // Line answers one question. What cannot be read as one is malformed, as is a certificate, message or key in question that cannot be
 // read. A question without a time is about now; apart from that an answer depends on nothing but the line.
 func Line(line []byte, now time.Time) []byte {
-	q, result, err := readQuestion(line)
+	q, err := readQuestion(line)
+	answer := newAnswer(q.ID, malformed)
 	if err == nil {
-		result, err = q.judge(now)
+		if a, err := q.Answer(now); err == nil {
+			answer = a
+		}
 	}
-	if err != nil {
-		result = Result{Verdict: Malformed, Reasons: []reason.ID{reason.FormatFailure}}
-	}
-	out, err := json.Marshal(newAnswer(q.ID, result))
+	out, err := json.Marshal(answer)
 	if err != nil { // nothing in it can fail
 		return []byte(`{"id":null,"verdict":"indeterminate","status":"unknown","reasons":[],"user_constrained_policy_set":[]}`)
 	}
 	return out
+}
+
+var malformed = Result{Verdict: Malformed, Reasons: []reason.ID{reason.FormatFailure}}
+
+// Answer answers the question. It is an error if it is not one: a word that is unknown, a value out of its bounds, nothing to judge.
+func (q *Question) Answer(now time.Time) (Answer, error) {
+	r, err := q.judge(now)
+	if err != nil {
+		return Answer{}, err
+	}
+	return newAnswer(q.ID, r), nil
 }
 
 func newAnswer(id json.RawMessage, r Result) Answer {
@@ -100,7 +114,7 @@ func newAnswer(id json.RawMessage, r Result) Answer {
 
 // readQuestion is strict: a field that is misspelt would be a rule that is not applied. The id is told even of what cannot
 // be read otherwise.
-func readQuestion(line []byte) (q Question, r Result, err error) {
+func readQuestion(line []byte) (q Question, err error) {
 	d := json.NewDecoder(bytes.NewReader(line))
 	d.DisallowUnknownFields()
 	if err = d.Decode(&q); err == nil {
@@ -115,7 +129,7 @@ func readQuestion(line []byte) (q Question, r Result, err error) {
 		_ = json.Unmarshal(line, &known) // for the id, if there is one
 		q.ID = known.ID
 	}
-	return q, r, err
+	return q, err
 }
 
 func (q *Question) judge(now time.Time) (Result, error) {
@@ -130,7 +144,7 @@ func (q *Question) judge(now time.Time) (Result, error) {
 	var c *pkix.Certificate
 	if q.Certificate != nil {
 		if c, err = pkix.ParseCertificate(q.Certificate); err != nil {
-			return Result{}, err
+			return malformed, nil
 		}
 	}
 	switch {

@@ -52,6 +52,7 @@ func commands() []command {
 			"verify a certificate and a signature", verify},
 		{"status", "-use USE -cert-file FILE", "check a certificate and its status, without a signature (現況確認)", checkStatus},
 		{"inspect", "FILE...", "show certificates, offline; nothing is verified", inspect},
+		{"validate", "[-anchor FILE]... [flags] FILE...", "judge certificates or CMS messages of any PKI by the RFCs, offline; -batch for machines", validate},
 		{"sources", "", "list the server's revocation sources; 3 if a required one is not fresh", sources},
 		{"devices", "[-model MODEL]", "list the supported handsets, or look one up; 1 if unsupported, 3 if not listed", devices},
 	}
@@ -90,6 +91,7 @@ type invocation struct {
 	args   []string
 	env    func(string) string
 	stdin  io.Reader
+	stdout io.Writer // for what is written before the end
 	flags  *flag.FlagSet
 	asJSON bool
 	colour bool
@@ -106,7 +108,7 @@ func run(ctx context.Context, args []string, env func(string) string, stdin io.R
 	var table strings.Builder
 	for _, c := range commands() {
 		if len(args) > 0 && args[0] == c.name {
-			return c.invoke(&invocation{ctx: ctx, args: args[1:], env: env, stdin: stdin, stderr: stderr, colour: colourful(stdout, env)}, stdout)
+			return c.invoke(&invocation{ctx: ctx, args: args[1:], env: env, stdin: stdin, stdout: stdout, stderr: stderr, colour: colourful(stdout, env)}, stdout)
 		}
 		fmt.Fprintf(&table, "  %-10s %s\n", c.name, c.summary)
 	}
