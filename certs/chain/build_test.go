@@ -287,8 +287,9 @@ func TestProfileOfRewritten(t *testing.T) {
 	middle := issue(t, root, "middle", 1, ca)
 	leaf := issue(t, middle, "leaf", 2, nil)
 	rewritten := rewrite(t, leaf, middle, func(tbs []byte) []byte {
-		utc := der(cb.UTCTime, []byte(leaf.NotAfter.Format("060102150405Z")))
-		return bytes.Replace(tbs, utc, der(cb.GeneralizedTime, []byte(leaf.NotAfter.Format("20060102150405Z"))), 1)
+		utc := func(t time.Time) []byte { return der(cb.UTCTime, []byte(t.Format("060102150405Z"))) }
+		generalized := der(cb.GeneralizedTime, []byte(leaf.NotAfter.Format("20060102150405Z")))
+		return bytes.Replace(tbs, sequence(utc(leaf.NotBefore), utc(leaf.NotAfter)), sequence(utc(leaf.NotBefore), generalized), 1)
 	})
 	w := world{target: rewritten, untrusted: []*entity{middle}, anchors: []*entity{root}}
 	w.expect(t, "")
@@ -309,7 +310,7 @@ func TestProfileOfRewritten(t *testing.T) {
 	noKeyID := rewrite(t, middle, root, func(tbs []byte) []byte {
 		id := sequence(oid("2.5.29.14"), der(cb.OCTET_STRING, der(cb.OCTET_STRING, middle.SubjectKeyID)))
 		extensions := bytes.Replace(middle.RawExtensions[headerSize(middle.RawExtensions):], id, nil, 1)
-		return append(bytes.TrimSuffix(tbs, context(3, true, middle.RawExtensions)), context(3, true, sequence(extensions))...)
+		return slices.Concat(bytes.TrimSuffix(tbs, context(3, true, middle.RawExtensions)), context(3, true, sequence(extensions)))
 	})
 	if len(noKeyID.SubjectKeyID) > 0 {
 		t.Fatal("still there")
