@@ -122,26 +122,3 @@ func TestEveryTruncationAndExtensionIsRefused(t *testing.T) {
 		t.Error("accepted above the maximum size")
 	}
 }
-
-func FuzzParseCertificate(f *testing.F) {
-	for _, pattern := range []string{"jpki-ca/*.cer", "conformance/pkits/certs/*"} {
-		paths, _ := filepath.Glob(filepath.Join("..", "..", "..", "shared", pattern))
-		for i, path := range paths {
-			if der, err := os.ReadFile(path); err == nil && i < 20 {
-				f.Add(der)
-			}
-		}
-	}
-	f.Add([]byte{0x30, 0x03, 0x02, 0x01, 0x00})
-	f.Fuzz(func(t *testing.T, der []byte) {
-		c, err := ParseCertificate(der)
-		if err != nil {
-			return
-		}
-		if len(der) > MaxCertificateSize || !bytes.Equal(c.Raw, der) {
-			t.Error("read something else than what was given")
-		}
-		_, _ = c.Issuer.String(), c.Subject.Canonical()
-		agree(t, der)
-	})
-}
