@@ -38,8 +38,9 @@ func readOCSP(dir string) ([]Case, error) {
 			Name: c.Group + ": " + c.Title, Valid: ok, NoCertChecks: c.NoCertChecks,
 			Line: Line{
 				ID: c.ID, OCSPResponses: der[:1], Certificate: der[1], TrustAnchors: der[2:3], Intermediates: der[3:],
-				Time: c.Time, Revocation: "ocsp", Scope: "leaf", AnchorsAreTrustedIssuers: true,
-				AllowSHA1: true, // everything in it is signed with SHA-1
+				Time: c.Time, Revocation: "ocsp", Scope: "leaf",
+				AnchorsAreTrustedIssuers: len(c.Untrusted) == 0, // else it is the root of a path
+				AllowSHA1:                true,                  // everything in it is signed with SHA-1
 			},
 		})
 	}
