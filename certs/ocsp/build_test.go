@@ -29,7 +29,8 @@ var (
 
 	caName = name("OU=JPKI for user authentication,O=JPKI,C=JP")
 
-	// Always the same, so that responses in testdata stay signed.
+	// Always the same, so that responses in testdata stay signed; and so are signatures by them (RFC 6979, because no
+	// randomness is given).
 	caKey        = sync.OnceValue(func() crypto.Signer { return fixedECKey("authority") })
 	delegateKey  = sync.OnceValue(func() crypto.Signer { return fixedECKey("delegate") })
 	strangersKey = sync.OnceValue(func() crypto.Signer { return fixedECKey("stranger") })
@@ -63,7 +64,7 @@ func newAuthority(key crypto.Signer, subject pkix.Name) *authority {
 		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign, IsCA: true, BasicConstraintsValid: true,
 		SubjectKeyId: digest(crypto.SHA1, must(x509.MarshalPKIXPublicKey(key.Public()))),
 	}
-	der := must(x509.CreateCertificate(rand.Reader, t, t, key.Public(), key))
+	der := must(x509.CreateCertificate(nil, t, t, key.Public(), key))
 	c := must(pkix.ParseCertificate(der))
 	return &authority{c, must(x509.ParseCertificate(der)), key, must(signature.NewPublicKey(c.PublicKeyAlgorithm, c.PublicKey))}
 }
@@ -79,7 +80,7 @@ func (a *authority) issue(key crypto.Signer, change func(*x509.Certificate)) *pk
 	if change != nil {
 		change(t)
 	}
-	return must(pkix.ParseCertificate(must(x509.CreateCertificate(rand.Reader, t, a.parent, key.Public(), a.key))))
+	return must(pkix.ParseCertificate(must(x509.CreateCertificate(nil, t, a.parent, key.Public(), a.key))))
 }
 
 // delegate makes the certificate of a responder, right until it is changed.
@@ -215,7 +216,10 @@ func byKey(c *pkix.Certificate) []byte {
 	return wrap(explicit(2), octets(digest(crypto.SHA1, c.PublicKey)))
 }
 
-func (s *responseSpec) der() []byte {
+func (s *responseSpec) der() []byte { return s.around(s.tbs()) }
+
+// tbs is the tbsResponseData.
+func (s *responseSpec) tbs() []byte {
 	var singles [][]byte
 	for _, one := range s.singles {
 		singles = append(singles, one.der())
@@ -224,13 +228,17 @@ func (s *responseSpec) der() []byte {
 	if s.extensions != nil {
 		parts = append(parts, wrap(explicit(1), seq(s.extensions...)))
 	}
-	tbs := seq(append(parts, s.after)...)
+	return seq(append(parts, s.after)...)
+}
+
+// around signs a tbsResponseData and makes the response of it.
+func (s *responseSpec) around(tbs []byte) []byte {
 	hash := crypto.SHA256
 	if bytes.Equal(s.algorithm, rsaSHA1) {
 		hash = crypto.SHA1
 	}
-	value := must(s.key.Sign(rand.Reader, digest(hash, tbs), hash))
-	parts = [][]byte{tbs, s.algorithm, wrap(cb.BIT_STRING, []byte{0}, value)}
+	value := must(s.key.Sign(nil, digest(hash, tbs), hash))
+	parts := [][]byte{tbs, s.algorithm, wrap(cb.BIT_STRING, []byte{0}, value)}
 	if s.certificates != nil {
 		parts = append(parts, wrap(explicit(0), seq(s.certificates...)))
 	}
