@@ -2,6 +2,8 @@ package chain
 
 import (
 	"bytes"
+	"crypto/x509"
+	"math/big"
 	"testing"
 
 	"github.com/tashika-jp/tashika/certs/pkix"
@@ -10,11 +12,14 @@ import (
 // FuzzBuild: whatever is presented as certificate and helper, a path is one of certificates that somebody signed as they are, each
 // by the one above it, and never more than the budget.
 func FuzzBuild(f *testing.F) {
-	root := issue(f, nil, "root", 0, changes(ca, permitDNS("example.com")))
-	middle := issue(f, root, "middle", 1, changes(ca, pathLen(1), excludeDNS("bad.example.com")))
-	rolled := issue(f, middle, "middle", 2, ca)
-	leaf := issue(f, middle, "leaf", 3, dns("a.example.com"))
-	below := issue(f, rolled, "leaf", 3, dns("b.example.com", "bad.example.com"))
+	serial := func(n int64) func(*x509.Certificate) {
+		return func(c *x509.Certificate) { c.SerialNumber = big.NewInt(n) }
+	}
+	root := issue(f, nil, "root", 0, changes(ca, serial(1), permitDNS("example.com")))
+	middle := issue(f, root, "middle", 1, changes(ca, serial(2), pathLen(1), excludeDNS("bad.example.com")))
+	rolled := issue(f, middle, "middle", 2, changes(ca, serial(3)))
+	leaf := issue(f, middle, "leaf", 3, changes(serial(4), dns("a.example.com")))
+	below := issue(f, rolled, "leaf", 3, changes(serial(5), dns("b.example.com", "bad.example.com")))
 	signed := [][]byte{root.RawTBS, middle.RawTBS, rolled.RawTBS, leaf.RawTBS, below.RawTBS}
 	for _, seed := range [][2]*entity{{leaf, middle}, {below, rolled}, {leaf, rolled}, {middle, leaf}, {root, root}} {
 		f.Add(seed[0].Raw, seed[1].Raw)

@@ -4,7 +4,6 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
 	xpkix "crypto/x509/pkix"
@@ -34,10 +33,13 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// keys are made once: nothing in the tests is about a key, but that it is another.
+// keys are always the same ones, and so are signatures (RFC 6979): a fuzzer's processes have to make the same certificates. Nothing
+// in the tests is about a key, but that it is another.
 var keys = sync.OnceValue(func() (all []crypto.Signer) {
-	for range 12 {
-		all = append(all, must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)))
+	for i := range 12 {
+		scalar := make([]byte, 32)
+		scalar[31] = byte(i + 1)
+		all = append(all, must(ecdsa.ParseRawPrivateKey(elliptic.P256(), scalar)))
 	}
 	return all
 })
@@ -70,7 +72,7 @@ func issue(t testing.TB, issuer *entity, cn string, key int, change func(*x509.C
 	if issuer != nil {
 		parent = issuer
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent.template, e.key.Public(), parent.key)
+	der, err := x509.CreateCertificate(nil, template, parent.template, e.key.Public(), parent.key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -254,7 +256,7 @@ func rewrite(t testing.TB, e, issuer *entity, change func(tbs []byte) []byte) *e
 	t.Helper()
 	tbs := sequence(change(e.RawTBS[headerSize(e.RawTBS):]))
 	digest := sha256.Sum256(tbs)
-	value := must(issuer.key.Sign(rand.Reader, digest[:], crypto.SHA256))
+	value := must(issuer.key.Sign(nil, digest[:], crypto.SHA256))
 	c, err := pkix.ParseCertificate(sequence(tbs, e.SignatureAlgorithm.Raw, der(cb.BIT_STRING, []byte{0}, value)))
 	if err != nil {
 		t.Fatal(err)
