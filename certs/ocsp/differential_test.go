@@ -22,7 +22,7 @@ import (
 	"github.com/tashika-jp/tashika/certs/reason"
 )
 
-var trials = flag.Uint64("trials", 3000, "how many responses openssl judges as well; a tenth under the race detector")
+var trials = flag.Uint64("trials", 2000, "how many responses openssl judges as well; a tenth under the race detector")
 
 // scene is an authority as openssl sees it, by the clock because openssl goes by it.
 type scene struct {
@@ -214,7 +214,7 @@ func (sc *scene) judge(t *testing.T, dir string, der []byte, hash pkix.OID) *tri
 	return c
 }
 
-// TestDifferential: openssl, and why it sees otherwise where it does.
+// TestDifferential: openssl, and why it sees otherwise where it does; and x/crypto/ocsp.
 func TestDifferential(t *testing.T) {
 	if _, err := exec.LookPath("openssl"); err != nil {
 		t.Skip("the openssl program is not installed: ", err)
@@ -239,7 +239,8 @@ func TestDifferential(t *testing.T) {
 				sc := scenes[seed%2]
 				der, hash := sc.trial(seed)
 				c := sc.judge(t, own, der, hash)
-				names := []string(nil)
+				c.agreeWithXCrypto(t)
+				var names []string
 				if c.ours != c.theirs {
 					names = c.explain()
 				}

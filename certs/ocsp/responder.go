@@ -68,9 +68,9 @@ func (r *response) checkSignature(found *findings, key *signature.PublicKey, o O
 // directly by the issuer of the one in question, for this purpose.
 func (r *response) checkDelegate(c, about, issuer *pkix.Certificate, key *signature.PublicKey, o Options) findings {
 	var found findings
-	// RFC 6960 section 4.2.2.2: issued directly by the CA that issued the certificate in question; by name and
-	// key identifier here, and by the signature below.
-	found.add(!c.Issuer.Equal(issuer.Subject) || keyIDsDiffer(c, issuer), reason.OCSPResponderUnauthorized)
+	// RFC 6960 section 4.2.2.2: issued directly by the CA that issued the certificate in question; by name here, and by
+	// the key below. A key identifier helps to find an issuer (RFC 5280 section 4.2.1.1), and this one is found.
+	found.add(!c.Issuer.Equal(issuer.Subject), reason.OCSPResponderUnauthorized)
 	// RFC 6960 section 4.2.2.2.1 lets the CA say how a responder's certificate is checked. That it vouches for
 	// itself is none of the ways: whoever stole its key would (TestDelegateAboutItself).
 	found.add(bytes.Equal(c.Raw, about.Raw), reason.OCSPResponderUnauthorized)

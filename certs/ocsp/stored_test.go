@@ -14,6 +14,7 @@ import (
 	"github.com/tashika-jp/tashika/certs/crl"
 	"github.com/tashika-jp/tashika/certs/pkix"
 	"github.com/tashika-jp/tashika/certs/reason"
+	cb "golang.org/x/crypto/cryptobyte/asn1"
 )
 
 // stored are the options for a response that nobody asked for.
@@ -208,6 +209,26 @@ func TestDelegateAboutItself(t *testing.T) {
 		other := a.delegate(func(c *x509.Certificate) { c.SerialNumber = big.NewInt(100) })
 		a.answer(t, a.conforming(r, other), r, options)
 	}
+}
+
+// TestDelegateKeyIdentifier: that it names another key than the one that signed is no more than a mistake.
+func TestDelegateKeyIdentifier(t *testing.T) {
+	a := *theCA()
+	parent := *a.parent
+	parent.SubjectKeyId = []byte("another")
+	a.parent = &parent
+	refuse(t, "another identifier", a.conforming(theRequest(), a.delegate(nil)), options)
+}
+
+// TestResponderNameThatCannotBeCompared: equal in every octet is equal, whatever the text (RFC 5280 section 7.1).
+func TestResponderNameThatCannotBeCompared(t *testing.T) {
+	latin := pkix.Name(seq(wrap(cb.SET, seq(oid("2.5.4.3"), wrap(cb.PrintableString, []byte("caf\xe9"))))))
+	d := theCA().delegate(func(c *x509.Certificate) { c.RawSubject = latin })
+	s := theCA().conforming(theRequest(), d)
+	s.responder = wrap(explicit(1), latin)
+	refuse(t, "the same octets", s, options)
+	s.responder = wrap(explicit(1), seq(wrap(cb.SET, seq(oid("2.5.4.3"), wrap(cb.PrintableString, []byte("CAF\xe9"))))))
+	refuse(t, "other letters", s, options, reason.OCSPResponderUnauthorized)
 }
 
 // TestDelegateEKUCriticality: RFC 5280 section 4.2.1.12 leaves it to the issuer.

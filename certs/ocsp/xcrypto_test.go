@@ -5,6 +5,8 @@ import (
 	"crypto"
 	"crypto/x509"
 	"math/big"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -78,5 +80,37 @@ func TestXCryptoAgrees(t *testing.T) {
 			t.Errorf("x/crypto/ocsp refuses ours: %v", err)
 		}
 		agree(t, s.der())
+	}
+}
+
+// agreeWithXCrypto: where x/crypto/ocsp is right, which is where there is one answer and one certificate at the most, that of
+// the signer that is named. (Of the issuer's own certificate it checks the signature, which the response does not rest on.)
+func (c *trial) agreeWithXCrypto(t *testing.T) {
+	agree(t, c.der)
+	r := c.response
+	if r == nil || !isDER(c.der) || c.certificates() > 1 || len(r.certificates) < c.certificates() {
+		return
+	}
+	signer := c.cert
+	if len(r.certificates) > 0 {
+		if signer = r.certificates[0]; bytes.Equal(signer.PublicKey, c.cert.PublicKey) {
+			return
+		}
+	}
+	answers := slices.DeleteFunc(slices.Clone(r.singles), func(s single) bool { return !bytes.Equal(s.id.serial, c.holder.SerialNumber) })
+	if !r.namedBy(signer) || len(answers) != 1 {
+		return
+	}
+	theirs, err := xocsp.ParseResponseForCert(c.der, must(x509.ParseCertificate(c.holder.Raw)), c.parent)
+	status := ""
+	if err == nil {
+		status = map[int]string{xocsp.Good: "good", xocsp.Revoked: "revoked", xocsp.Unknown: "unknown"}[theirs.Status]
+	}
+	// It knows no critical extension, and no certificate that crypto/x509 does not read.
+	if c.ours != "refused" && c.ours != status && !strings.Contains(err.Error(), "critical extension") && !strings.Contains(err.Error(), "x509") {
+		t.Errorf("here %s, x/crypto/ocsp %q %v\n%x", c.ours, status, err, c.der)
+	}
+	if err == nil && slices.Contains(c.found, reason.OCSPSignatureInvalid) {
+		t.Errorf("here %v, x/crypto/ocsp %s\n%x", c.found, status, c.der)
 	}
 }
