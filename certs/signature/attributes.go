@@ -28,7 +28,8 @@ var (
 	oidSigningCertificate   = pkix.MustOID("1.2.840.113549.1.9.16.2.12")
 	oidSigningCertificateV2 = pkix.MustOID("1.2.840.113549.1.9.16.2.47")
 
-	errAttributes = errors.New("malformed attribute, or too many")
+	errAttribute = errors.New("malformed attribute")
+	errTooMany   = errors.New("too many attributes, or values of one")
 )
 
 // attribute is an Attribute (RFC 5652 section 5.3): a type with a SET of values.
@@ -52,17 +53,23 @@ func readAttributes(s cryptobyte.String) ([]attribute, error) {
 		var pair, set cryptobyte.String
 		var a attribute
 		var ok bool
-		if !s.ReadASN1(&pair, asn1.SEQUENCE) || len(list) == maxAttributes {
-			return nil, errAttributes
+		if len(list) == maxAttributes {
+			return nil, errTooMany
+		}
+		if !s.ReadASN1(&pair, asn1.SEQUENCE) {
+			return nil, errAttribute
 		}
 		if a.id, ok = pkix.ReadOID(&pair); !ok || !pair.ReadASN1(&set, asn1.SET) || !pair.Empty() {
-			return nil, errAttributes
+			return nil, errAttribute
 		}
 		for !set.Empty() {
 			var value cryptobyte.String
 			var tag asn1.Tag
-			if !set.ReadAnyASN1Element(&value, &tag) || len(a.values) == maxValues {
-				return nil, errAttributes
+			if len(a.values) == maxValues {
+				return nil, errTooMany
+			}
+			if !set.ReadAnyASN1Element(&value, &tag) {
+				return nil, errAttribute
 			}
 			a.values = append(a.values, value)
 		}

@@ -14,8 +14,8 @@ const (
 )
 
 var (
-	errBER       = errors.New("signature: malformed BER")
-	errBERBounds = errors.New("signature: BER is too deep or has too many elements")
+	errBER       = errors.New("malformed BER")
+	errBERBounds = errors.New("BER is too deep or has too many elements")
 )
 
 // berReader reads the outer layers of a CMS message, which may be BER (RFC 5652 section 4): lengths that are
