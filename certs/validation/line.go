@@ -126,7 +126,7 @@ func readQuestion(line []byte) (q Question, err error) {
 		var known struct {
 			ID json.RawMessage `json:"id"`
 		}
-		_ = json.Unmarshal(line, &known) // for the id, if there is one
+		_ = json.NewDecoder(bytes.NewReader(line)).Decode(&known) // for the id, if there is one
 		q.ID = known.ID
 	}
 	return q, err
