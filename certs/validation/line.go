@@ -21,7 +21,7 @@ import (
 type Question struct {
 	ID json.RawMessage `json:"id"` // given back as it is
 
-	TrustAnchors  [][]byte   `json:"trust_anchors"`
+	TrustAnchors  [][]byte   `json:"trust_anchors"` // for a CMS message absent is not empty: see ValidateCMS
 	Intermediates [][]byte   `json:"intermediates"`
 	CRLs          [][]byte   `json:"crls"`
 	OCSPResponses [][]byte   `json:"ocsp_responses"`

@@ -35,12 +35,17 @@ func TestRevocation(t *testing.T) {
 		{"valid_leaf_only", func(q *Question) { q.Scope, q.CRLs = "leaf", [][]byte{list(middle, 1, nil, nil)} }, "valid", "good", nil},
 		{"revoked", func(q *Question) { q.CRLs = [][]byte{rootList, list(middle, 1, map[int64]int{3: 1}, nil)} }, "invalid", "revoked", []reason.ID{reason.Revoked}},
 		{"on_hold", func(q *Question) { q.CRLs = [][]byte{rootList, list(middle, 1, map[int64]int{3: 6}, nil)} }, "invalid", "on_hold", []reason.ID{reason.OnHold}},
-		{"invalid_authority_revoked", func(q *Question) { q.Scope, q.CRLs = "chain", [][]byte{list(root, 1, map[int64]int{2: 2}, nil), list(middle, 1, nil, nil)} },
+		{"invalid_authority_revoked", func(q *Question) {
+			q.Scope, q.CRLs = "chain", [][]byte{list(root, 1, map[int64]int{2: 2}, nil), list(middle, 1, nil, nil)}
+		},
 			"invalid", "unknown", []reason.ID{reason.IssuerRevoked, reason.CRLSignerUnconfirmed}},
 		{"indeterminate_stale", func(q *Question) {
 			q.CRLs = [][]byte{rootList, list(middle, 1, nil, func(l *x509.RevocationList) { l.NextUpdate = now.Add(-time.Minute) })}
 		}, "indeterminate", "unknown", []reason.ID{reason.CRLStale}},
-		{"indeterminate_too_old", func(q *Question) { seconds := 60.; q.MaxAge, q.Scope, q.CRLs = &seconds, "leaf", [][]byte{list(middle, 1, nil, nil)} },
+		{"indeterminate_too_old", func(q *Question) {
+			seconds := 60.
+			q.MaxAge, q.Scope, q.CRLs = &seconds, "leaf", [][]byte{list(middle, 1, nil, nil)}
+		},
 			"indeterminate", "unknown", []reason.ID{reason.CRLTooOld}},
 		{"indeterminate_forged_list", func(q *Question) { q.Scope, q.CRLs = "leaf", [][]byte{list(stranger, 1, map[int64]int{3: 1}, nil)} },
 			"indeterminate", "unknown", []reason.ID{reason.CRLSignerUnconfirmed}},
@@ -48,16 +53,28 @@ func TestRevocation(t *testing.T) {
 
 		{"indeterminate_no_response", func(q *Question) { q.Revocation, q.Scope = "ocsp", "leaf" }, "indeterminate", "unknown", []reason.ID{reason.OCSPMissing}},
 		{"valid_response", func(q *Question) { q.Scope, q.OCSPResponses = "leaf", [][]byte{good(later)} }, "valid", "good", nil},
-		{"valid_responses_of_chain", func(q *Question) { q.OCSPResponses = [][]byte{response(root, root, middle, ocsp.Good, 0, later), good(later)} }, "valid", "good", nil},
-		{"indeterminate_response_for_another", func(q *Question) { q.Scope, q.OCSPResponses = "leaf", [][]byte{response(middle, middle, delegate, ocsp.Good, 0, later)} },
+		{"valid_responses_of_chain", func(q *Question) {
+			q.OCSPResponses = [][]byte{response(root, root, middle, ocsp.Good, 0, later), good(later)}
+		}, "valid", "good", nil},
+		{"indeterminate_response_for_another", func(q *Question) {
+			q.Scope, q.OCSPResponses = "leaf", [][]byte{response(middle, middle, delegate, ocsp.Good, 0, later)}
+		},
 			"indeterminate", "unknown", []reason.ID{reason.OCSPCertIDMismatch}},
-		{"revoked_response", func(q *Question) { q.Scope, q.OCSPResponses = "leaf", [][]byte{response(middle, middle, leaf, ocsp.Revoked, 1, later)} },
+		{"revoked_response", func(q *Question) {
+			q.Scope, q.OCSPResponses = "leaf", [][]byte{response(middle, middle, leaf, ocsp.Revoked, 1, later)}
+		},
 			"invalid", "revoked", []reason.ID{reason.Revoked}},
-		{"on_hold_response", func(q *Question) { q.Scope, q.OCSPResponses = "leaf", [][]byte{response(middle, middle, leaf, ocsp.Revoked, 6, later)} },
+		{"on_hold_response", func(q *Question) {
+			q.Scope, q.OCSPResponses = "leaf", [][]byte{response(middle, middle, leaf, ocsp.Revoked, 6, later)}
+		},
 			"invalid", "on_hold", []reason.ID{reason.OnHold}},
-		{"indeterminate_status_unknown", func(q *Question) { q.Scope, q.OCSPResponses = "leaf", [][]byte{response(middle, middle, leaf, ocsp.Unknown, 0, later)} },
+		{"indeterminate_status_unknown", func(q *Question) {
+			q.Scope, q.OCSPResponses = "leaf", [][]byte{response(middle, middle, leaf, ocsp.Unknown, 0, later)}
+		},
 			"indeterminate", "unknown", []reason.ID{reason.OCSPStatusUnknown}},
-		{"valid_delegate", func(q *Question) { q.Scope, q.OCSPResponses = "leaf", [][]byte{response(middle, delegate, leaf, ocsp.Good, 0, later)} }, "valid", "good", nil},
+		{"valid_delegate", func(q *Question) {
+			q.Scope, q.OCSPResponses = "leaf", [][]byte{response(middle, delegate, leaf, ocsp.Good, 0, later)}
+		}, "valid", "good", nil},
 		{"indeterminate_delegate_revoked", func(q *Question) {
 			q.Revocation, q.Scope, q.OCSPResponses, q.CRLs = "ocsp", "leaf", [][]byte{response(middle, delegate, leaf, ocsp.Good, 0, later)}, [][]byte{list(middle, 1, map[int64]int{4: 1}, nil)}
 		}, "indeterminate", "unknown", []reason.ID{reason.OCSPResponderRevoked}},
