@@ -15,7 +15,6 @@ import (
 
 	"github.com/tashika-jp/tashika/certs/pkix"
 	"github.com/tashika-jp/tashika/certs/signature"
-	"golang.org/x/crypto/cryptobyte"
 	cb "golang.org/x/crypto/cryptobyte/asn1"
 )
 
@@ -111,9 +110,28 @@ func generalized(t time.Time) []byte {
 }
 
 func wrap(t cb.Tag, parts ...[]byte) []byte {
-	var b cryptobyte.Builder
-	b.AddASN1(t, func(b *cryptobyte.Builder) { b.AddBytes(join(parts...)) })
-	return b.BytesOrPanic()
+	size := 0
+	for _, part := range parts {
+		size += len(part)
+	}
+	out := append(make([]byte, 0, size+6), byte(t))
+	switch {
+	case size < 0x80:
+		out = append(out, byte(size))
+	case size < 0x100:
+		out = append(out, 0x81, byte(size))
+	case size < 0x10000:
+		out = append(out, 0x82, byte(size>>8), byte(size))
+	default:
+		out = append(out, 0x84, byte(size>>24), byte(size>>16), byte(size>>8), byte(size))
+		if out[2] == 0 { // the fewest octets
+			out = append(out[:1], 0x83, byte(size>>16), byte(size>>8), byte(size))
+		}
+	}
+	for _, part := range parts {
+		out = append(out, part...)
+	}
+	return out
 }
 
 func extension(id string, critical bool, value []byte) []byte {

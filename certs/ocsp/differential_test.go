@@ -259,7 +259,7 @@ func TestDifferential(t *testing.T) {
 	}
 	workers.Wait()
 	t.Logf("agreed: %v; disagreed: %v", agreed, disagreed)
-	if agreed["good"] < int(trials/8) || agreed["revoked"] < int(trials/80) || agreed["unknown"] == 0 {
+	if agreed["good"] < int(trials/8) || trials >= 1000 && (agreed["revoked"] == 0 || agreed["unknown"] == 0) {
 		t.Error("too few are accepted by both")
 	}
 	for _, name := range classes() { // some are rare

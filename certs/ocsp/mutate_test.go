@@ -57,9 +57,7 @@ func (n *node) der() []byte {
 	case indefinite:
 		return append(append([]byte{n.tag, 0x80}, content...), 0, 0)
 	}
-	out := wrap(cb.OCTET_STRING, content)
-	out[0] = n.tag // cryptobyte writes no tag of several octets, which it may seem to be
-	return out
+	return wrap(cb.Tag(n.tag), content)
 }
 
 // all are the nodes of a tree, with their parents.

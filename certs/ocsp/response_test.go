@@ -71,6 +71,9 @@ func TestEveryBitFlipRefused(t *testing.T) {
 		}
 		for i := range der {
 			for bit := range 8 {
+				if underRace && bit != i%8 {
+					continue
+				}
 				changed := bytes.Clone(der)
 				changed[i] ^= 1 << bit
 				if answer, found := Check(changed, c.req, c.by.cert, c.by.public, options); answer != nil || len(found) == 0 {
