@@ -110,6 +110,7 @@ func (i *invocation) judge(q validation.Question, isCMS bool, now time.Time) (in
 	type named struct {
 		File string `json:"file"`
 		validation.Answer
+		ID *struct{} `json:"id,omitempty"` // a file has a name instead
 	}
 	answers := []named{}
 	var failures []error
@@ -130,7 +131,7 @@ func (i *invocation) judge(q validation.Question, isCMS bool, now time.Time) (in
 		if err != nil {
 			return exitUsage, usageError{err}
 		}
-		answers = append(answers, named{name, answer})
+		answers = append(answers, named{File: name, Answer: answer})
 		if c := verdictExits[answer.Verdict]; c != exitValid && (code == exitValid || c == exitInvalid) {
 			code = c
 		}
