@@ -85,7 +85,11 @@ func newAuthority(key crypto.Signer, subject pkix.Name, change func(*x509.Certif
 	}
 	der := must(x509.CreateCertificate(rand.Reader, t, t, key.Public(), key))
 	c := must(pkix.ParseCertificate(der))
-	return &authority{c, must(x509.ParseCertificate(der)), key, must(signature.NewPublicKey(c.PublicKeyAlgorithm, c.PublicKey))}
+	return &authority{c, must(x509.ParseCertificate(der)), key, publicKeyOf(c)}
+}
+
+func publicKeyOf(c *pkix.Certificate) *signature.PublicKey {
+	return must(signature.NewPublicKey(c.PublicKeyAlgorithm, c.PublicKey))
 }
 
 var theCA = sync.OnceValue(func() *authority { return newAuthority(ecKey(), name(caName), nil) })
@@ -240,8 +244,10 @@ func (s *listSpec) tbs() []byte {
 	return seq(append(parts, s.after)...)
 }
 
-func (s *listSpec) sign(key crypto.Signer) []byte {
-	tbs := s.tbs()
+func (s *listSpec) sign(key crypto.Signer) []byte { return s.signOver(s.tbs(), key) }
+
+// signOver signs another tbsCertList than the one that was specified.
+func (s *listSpec) signOver(tbs []byte, key crypto.Signer) []byte {
 	hash := crypto.SHA256
 	if bytes.Equal(s.algorithm, rsaSHA1) {
 		hash = crypto.SHA1

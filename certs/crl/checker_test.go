@@ -192,7 +192,7 @@ func TestStatus(t *testing.T) {
 		"bad_idp_relative_no_rdn":          {change: idp(wrap(explicit(0), wrap(explicit(1), integer(1)))), want: []reason.ID{reason.CRLFormatFailure}},
 		"bad_dp_reasons":                   {change: idp(fullName(web)), points: points(join(fullName(web), ofReason(5, 0x60))), want: []reason.ID{reason.CRLReasonsPartial}},
 		"bad_dp_and_idp_reasons_disjoint":  {change: idp(fullName(web), bitsOf(6, 0x40)), points: points(join(fullName(web), ofReason(5, 0x20))), want: []reason.ID{reason.CRLScopeMismatch}},
-		"bad_dp_crlissuer_not_indirect":    {change: idp(fullName(web)), points: points(join(fullName(web), issuedBy(a.cert.Subject))), want: []reason.ID{reason.CRLScopeMismatch}},
+		"good_dp_crlissuer_itself":         {change: idp(fullName(web)), points: points(join(fullName(web), issuedBy(a.cert.Subject)))},
 		"bad_signature_other_bits":         {change: func(s *listSpec) { s.algorithm = seq(element("1.2.840.10045.4.3.3")) }, want: []reason.ID{reason.CRLAlgorithmRefused}},
 		"bad_no_algorithm_allowed":         {options: func(o *CheckOptions) { o.Allow = nil }, want: []reason.ID{reason.CRLAlgorithmRefused}},
 		"bad_nobody_believed":              {options: func(o *CheckOptions) { o.Signers = func(*List) []Signer { return nil } }, want: []reason.ID{reason.CRLSignerUnconfirmed}},

@@ -46,7 +46,6 @@ func (p *IssuingDistributionPoint) scope(names []string) string {
 // point is a distribution point of a certificate, made ready to be held against lists.
 type point struct {
 	issuers  map[string]bool // nameKeys of who may have issued the list
-	indirect bool            // the issuer is named by cRLIssuer
 	names    []string        // generalNameKeys
 	relative []byte          // one more, below the name of the list's issuer
 	reasons  uint16
@@ -62,9 +61,9 @@ func pointsOf(c *pkix.Certificate) []point {
 			p.reasons &= dp.Reasons
 		}
 		names := dp.FullName
-		// RFC 5280 section 6.3.3 (b)(1): with cRLIssuer, the list is that one's, and indirect.
+		// RFC 5280 section 6.3.3 (b)(1): with cRLIssuer, the list is that one's.
 		if dp.CRLIssuer != nil {
-			p.indirect, p.issuers = true, make(map[string]bool)
+			p.issuers = make(map[string]bool)
 			for _, name := range dp.CRLIssuer {
 				if name.Kind == pkix.DirectoryName {
 					p.issuers[nameKey(name.Value)] = true
@@ -96,12 +95,14 @@ func issuerKeys(c *pkix.Certificate) []string {
 }
 
 // covers is the interim reasons mask of RFC 5280 section 6.3.3 (d) for a point and a list: the reasons for which a
-// certificate that has the point would be on the list. None if the list is out of scope.
-func (p *point) covers(e *exhibit) uint16 {
+// certificate that has the point would be on the list. None if the list is out of scope. own is the nameKey of the
+// certificate's issuer.
+func (p *point) covers(e *exhibit, own string) uint16 {
 	idp := e.IDP
 	switch {
-	// RFC 5280 section 6.3.3 (b)(1).
-	case !p.issuers[e.issuer], p.indirect && (idp == nil || !idp.Indirect):
+	// RFC 5280 section 6.3.3 (b)(1). Who writes of another's certificates says so. Authorities that name themselves
+	// in cRLIssuer, which section 4.2.1.13 forbids, do not write of another's.
+	case !p.issuers[e.issuer], e.issuer != own && (idp == nil || !idp.Indirect):
 		return 0
 	case idp == nil:
 		return p.reasons
@@ -142,7 +143,7 @@ type scoped struct {
 
 // inScope returns the lists that tell of a certificate, whoever signed them.
 func (k *Checker) inScope(c *pkix.Certificate, found *findings) []scoped {
-	ps := pointsOf(c)
+	ps, own := pointsOf(c), nameKey(c.Issuer)
 	issuers := make(map[string]bool)
 	for _, p := range ps {
 		maps.Copy(issuers, p.issuers)
@@ -162,7 +163,7 @@ func (k *Checker) inScope(c *pkix.Certificate, found *findings) []scoped {
 			}
 			var reasons uint16
 			for _, p := range ps {
-				reasons |= p.covers(e)
+				reasons |= p.covers(e, own)
 			}
 			if reasons != 0 {
 				all = append(all, scoped{e, reasons})
