@@ -20,6 +20,7 @@ const (
 	CheckValidity              CheckID = "validity"
 	CheckCertificateAlgorithm  CheckID = "certificate_algorithm"
 	CheckPublicKey             CheckID = "public_key"
+	CheckCMS                   CheckID = "cms"
 	CheckHolderAlgorithm       CheckID = "holder_algorithm"
 	CheckHolderAttributes      CheckID = "holder_attributes"
 	CheckCertificateSignature  CheckID = "certificate_signature"
@@ -33,7 +34,7 @@ const (
 var allChecks = []CheckID{
 	CheckChallenge, CheckVersion, CheckSerialNumber, CheckCriticalExtensions, CheckBasicConstraints, CheckIssuer,
 	CheckIssuerCertificate, CheckPolicy, CheckKind, CheckKeyUsage, CheckExtendedKeyUsage, CheckDistributionPoint, CheckValidity,
-	CheckCertificateAlgorithm, CheckPublicKey, CheckHolderAlgorithm, CheckHolderAttributes, CheckCertificateSignature,
+	CheckCertificateAlgorithm, CheckPublicKey, CheckCMS, CheckHolderAlgorithm, CheckHolderAttributes, CheckCertificateSignature,
 	CheckHolderSignature, CheckRevocationList, CheckOCSP, CheckRevocationStatusFound,
 }
 
@@ -56,6 +57,7 @@ var checkSpecs = map[CheckID]string{
 	CheckValidity:              "RFC 5280 section 6.1.3 (a)(2)",
 	CheckCertificateAlgorithm:  "RFC 5280 section 4.1.1.2",
 	CheckPublicKey:             "RFC 3279 section 2.3",
+	CheckCMS:                   "RFC 5652 section 5.6",
 	CheckHolderAlgorithm:       "RFC 8017 section 8, FIPS 186-5",
 	CheckHolderAttributes:      "JPKI certificate profile",
 	CheckCertificateSignature:  "RFC 5280 section 6.1.3 (a)(1)",

@@ -69,12 +69,13 @@ var guides = []struct {
 	guide *Guidance
 }{
 	{[]reason.ID{reason.ChallengeWrongRelyingParty, reason.CertificateSignatureInvalid, reason.NoCertificateChainFound}, &guideSuspicious},
-	{[]reason.ID{reason.CryptoConstraintsFailure, reason.AlgorithmKeyMismatch, reason.ChallengeWrongUse}, &guideTerminal},
+	{[]reason.ID{reason.CryptoConstraintsFailure, reason.AlgorithmKeyMismatch, reason.ChallengeWrongUse, reason.CMSAttributesUnacceptable}, &guideTerminal},
 	{[]reason.ID{reason.ChallengeReplayed, reason.ChallengeExpired, reason.ChallengeUnknown}, &guideSignAgain},
 	{[]reason.ID{reason.WrongKind}, &guideWrongKind},
 	{[]reason.ID{reason.Revoked}, &guideRevoked},
 	{[]reason.ID{reason.Expired}, &guideExpired},
-	{[]reason.ID{reason.SigCryptoFailure}, &guideSignAgain},
+	// Whatever was signed, it is not what was presented: the remedy is the same for a mix-up, and an attacker gains nothing by it.
+	{[]reason.ID{reason.SigCryptoFailure, reason.CMSMessageDigestMismatch, reason.CMSContentMismatch}, &guideSignAgain},
 }
 
 // guide chooses the guidance for a verdict.

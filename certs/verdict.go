@@ -35,6 +35,10 @@ type Signature struct {
 	Message []byte
 	// Digest of the message under the algorithm's hash.
 	Digest []byte
+	// CMS: it came in a CMS message (ReadCMS); Message is what it must be over, content or attributes.
+	CMS bool
+	// Findings about the CMS message, beyond what is checked of every signature.
+	Findings []reason.ID
 }
 
 // Trust is what a verification stands on: one immutable snapshot for the whole of it.

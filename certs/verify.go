@@ -65,6 +65,8 @@ func (r *run) skipRest() {
 			applies = r.p.Signature != nil && r.t.Profile.Signs == profile.Challenge
 		case CheckHolderAlgorithm, CheckHolderSignature:
 			applies = r.p.Signature != nil
+		case CheckCMS:
+			applies = r.p.Signature != nil && r.p.Signature.CMS
 		case CheckHolderAttributes:
 			applies = r.t.Profile.HolderAttributes
 		case CheckRevocationList:
@@ -211,8 +213,14 @@ func (r *run) algorithms() {
 	r.key = key
 	r.check(CheckPublicKey, when(err != nil, reason.PublicKeyUnacceptable)...)
 	if s := r.p.Signature; s != nil {
+		if s.CMS {
+			// RFC 5652 section 5.6: the content is that of the message digest, and the attributes are what they have to be.
+			r.check(CheckCMS, s.Findings...)
+		}
 		findings := when(!r.t.Profile.HolderSignatures.Allows(s.Algorithm), reason.CryptoConstraintsFailure)
-		findings = append(findings, when(key != nil && !key.Fits(s.Algorithm.Scheme), reason.AlgorithmKeyMismatch)...)
+		// A CMS message may name an algorithm that nobody knows: no key is of another kind than that.
+		mismatch := key != nil && s.Algorithm.Scheme != 0 && !key.Fits(s.Algorithm.Scheme)
+		findings = append(findings, when(mismatch, reason.AlgorithmKeyMismatch)...)
 		r.check(CheckHolderAlgorithm, findings...)
 	}
 }

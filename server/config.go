@@ -151,7 +151,8 @@ type Challenge struct {
 type Limits struct {
 	// MaxConcurrent is the greatest number of calls at work; 0 means 1024. More are turned away at once.
 	MaxConcurrent int `yaml:"max_concurrent"`
-	// MaxMessageBytes is the greatest size of a request; 0 means 2097152. JSON may be a third larger, for its base64.
+	// MaxMessageBytes is the greatest size of a request; 0 means 4194304, which holds the
+	// largest one: a CMS message with its content beside it. JSON may be a third larger, for its base64.
 	MaxMessageBytes int `yaml:"max_message_bytes"`
 	// DefaultDeadline is that of a caller who set none; 0 means 10s.
 	DefaultDeadline time.Duration `yaml:"default_deadline"`

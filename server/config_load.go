@@ -74,7 +74,7 @@ func (c *Config) complete() error {
 	c.RelyingParties = slices.Clone(c.RelyingParties) // the caller's stay as they are
 	l := &c.Limits
 	or(&l.MaxConcurrent, 1024)
-	or(&l.MaxMessageBytes, 2<<20)
+	or(&l.MaxMessageBytes, 4<<20)
 	or(&l.DefaultDeadline, 10*time.Second)
 	or(&l.MaxDeadline, 30*time.Second)
 	or(&l.ShutdownGrace, 30*time.Second)
@@ -148,7 +148,7 @@ func (l *Limits) check() error {
 	case l.MaxConcurrent < 1 || l.MaxConcurrent > 1<<20:
 		return errors.New("limits.max_concurrent must be between 1 and 1048576")
 	case l.MaxMessageBytes < 1200<<10 || l.MaxMessageBytes > 64<<20:
-		return errors.New("limits.max_message_bytes must be between 1228800, which the largest request needs, and 67108864")
+		return errors.New("limits.max_message_bytes must be between 1228800, which the largest request without CMS needs, and 67108864")
 	case l.DefaultDeadline < 100*time.Millisecond || l.DefaultDeadline > l.MaxDeadline:
 		return errors.New("limits.default_deadline must be at least 100ms and at most max_deadline")
 	case l.MaxDeadline > 10*time.Minute:

@@ -202,7 +202,7 @@ func TestConfigIsStrict(t *testing.T) {
 		{"no_fingerprint_key", "\nfingerprint_key_file", "\n#fingerprint_key_file", "fingerprint_key_file"},
 		{"deadlines_crossed", "default_deadline: 10s", "default_deadline: 31s", "default_deadline"},
 		{"deadline_below_ocsp", "default_deadline: 10s", "default_deadline: 1s", "ocsp_timeout"},
-		{"message_too_small", "max_message_bytes: 2097152", "max_message_bytes: 1000", "max_message_bytes"},
+		{"message_too_small", "max_message_bytes: 4194304", "max_message_bytes: 1000", "max_message_bytes"},
 		{"log_level", "level: INFO", "level: LOUD", "LOUD"},
 		{"log_format", "format: json", "format: xml", "xml"},
 		{"metrics_exposed", "address: 127.0.0.1:0", "address: 0.0.0.0:9464", "loopback"},

@@ -30,7 +30,12 @@ const (
 	fieldInvalid         failure = "FIELD_INVALID"
 	requestTooLarge      failure = "REQUEST_TOO_LARGE"
 	contentTypeRefused   failure = "CONTENT_TYPE_REFUSED"
-	formatFailure        failure = "FORMAT_FAILURE" // as in certs/reason: the certificate is not one
+	formatFailure        failure = "FORMAT_FAILURE" // as in certs/reason, and so are those of CMS: what is presented is not one
+	cmsFormatFailure     failure = "CMS_FORMAT_FAILURE"
+	cmsSignerMissing     failure = "CMS_SIGNER_MISSING"
+	cmsSignersAmbiguous  failure = "CMS_SIGNERS_AMBIGUOUS"
+	cmsCertificateAbsent failure = "CMS_SIGNER_CERTIFICATE_MISSING"
+	cmsContentMissing    failure = "CMS_CONTENT_MISSING"
 	signedFormMismatch   failure = "SIGNED_FORM_MISMATCH"
 	digestLengthMismatch failure = "DIGEST_LENGTH_MISMATCH"
 	methodNotOffered     failure = "REVOCATION_METHOD_NOT_OFFERED"
@@ -81,6 +86,16 @@ var failures = map[failure]struct {
 		"Content-Typeがapplication/jsonではありません。", "The body must be application/json, in UTF-8 and not compressed."},
 	formatFailure: {codes.InvalidArgument, 0,
 		"証明書の形式が正しくありません。", "The certificate is not a well-formed DER certificate."},
+	cmsFormatFailure: {codes.InvalidArgument, 0,
+		"CMS署名データの形式が正しくありません。", "The CMS message is not a well-formed SignedData in BER or DER."},
+	cmsSignerMissing: {codes.InvalidArgument, 0,
+		"CMS署名データに署名者がありません。", "The CMS message has no signer: nothing in it is signed."},
+	cmsSignersAmbiguous: {codes.InvalidArgument, 0,
+		"署名者がちょうど1人のCMS署名データが必要です。", "The CMS message has more than one signer: none of them is the holder for certain."},
+	cmsCertificateAbsent: {codes.InvalidArgument, 0,
+		"署名者の証明書が見つかりません。", "The certificate that the CMS message's signer names is neither given nor inside, or another one is given."},
+	cmsContentMissing: {codes.InvalidArgument, 0,
+		"署名対象のデータがありません。", "The CMS message is detached and its content is not given."},
 	signedFormMismatch: {codes.InvalidArgument, 0,
 		"署名対象の種類がこの用途のものではありません。", "What was signed is not of the form of this use: a challenge, or content."},
 	digestLengthMismatch: {codes.InvalidArgument, 0,

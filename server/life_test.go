@@ -314,7 +314,7 @@ func TestReload(t *testing.T) {
 		"challenge":                func(c *Config) { c.Challenge.TTL = time.Minute },
 		"metrics":                  func(c *Config) { c.Metrics.Address = noMetrics },
 		"revocation.state_dir":     func(c *Config) { c.Revocation.StateDir = t.TempDir() },
-		"limits.max_message_bytes": func(c *Config) { c.Limits.MaxMessageBytes = 4 << 20 },
+		"limits.max_message_bytes": func(c *Config) { c.Limits.MaxMessageBytes = 8 << 20 },
 		"relying_parties":          func(c *Config) { c.RelyingParties = nil },
 		"profiles_dir":             func(c *Config) { c.ProfilesDir = filepath.Join(t.TempDir(), "none") },
 		"revocation: responder":    func(c *Config) { c.Revocation.Responders = []Responder{{Name: "x", URL: "x", IssuerKeyID: "00"}} },

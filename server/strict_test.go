@@ -45,7 +45,7 @@ func TestStrictJSON(t *testing.T) {
 		{"bad_compressed", "POST", path, good, []string{"Content-Encoding", "gzip"}, 415, contentTypeRefused, ""},
 		{"bad_method_override", "POST", "/v1/devices", "", []string{"X-HTTP-Method-Override", "GET"}, 405, methodNotAllowed, ""},
 		{"bad_timeout", "POST", path, good, []string{"Grpc-Timeout", "soon"}, 400, malformedRequest, ""},
-		{"bad_too_large", "POST", path, strings.Repeat(" ", 4<<20), []string{"Expect", "100-continue"}, 413, requestTooLarge, ""},
+		{"bad_too_large", "POST", path, strings.Repeat(" ", 6<<20), []string{"Expect", "100-continue"}, 413, requestTooLarge, ""},
 		{"good_query", "GET", "/v1/devices?pageSize=1", "", nil, 200, "", ""},
 		{"good_query_proto_name", "GET", "/v1/devices?page_size=1", "", nil, 200, "", ""},
 		{"bad_query_unknown", "GET", "/v1/devices?colour=red", "", nil, 400, unknownField, "colour"},

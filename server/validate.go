@@ -44,10 +44,11 @@ func (s *Server) validate(request any) error {
 	}
 	violations := make([]violation, len(wrong.Violations))
 	for i, v := range wrong.Violations {
-		violations[i] = violation{
-			field:  protovalidate.FieldPathString(v.Proto.GetField()),
-			reason: upperSnake(v.Proto.GetRuleId()), description: v.Proto.GetMessage(),
+		field, rule := protovalidate.FieldPathString(v.Proto.GetField()), v.Proto.GetRuleId()
+		if field == "" { // a rule of the whole message has the field that it is about in its id
+			field, rule, _ = strings.Cut(rule, ".")
 		}
+		violations[i] = violation{field: field, reason: upperSnake(rule), description: v.Proto.GetMessage()}
 	}
 	return fail(fieldInvalid, violations...)
 }

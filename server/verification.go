@@ -54,7 +54,12 @@ func (h *handlers) Verify(ctx context.Context, r *tashikav1.VerifyRequest) (*tas
 	if err != nil {
 		return nil, err
 	}
-	if presented.Signature, err = signed(p, r); err != nil {
+	if len(r.GetCmsSignedData()) > 0 {
+		err = openCMS(p, r, &presented)
+	} else {
+		presented.Signature, err = signed(p, r)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if p.Signs == profile.Challenge {
@@ -96,8 +101,7 @@ func signed(p *profile.Profile, r *tashikav1.VerifyRequest) (*certs.Signature, e
 		field, s.Digest = "content_digest", signed.ContentDigest
 	}
 	if form != p.Signs {
-		return nil, fail(signedFormMismatch, violation{field, "SIGNED_FORM_MISMATCH",
-			fmt.Sprintf("For this use the holder signs a %s.", signedNames[p.Signs])})
+		return nil, otherForm(p, field)
 	}
 	if size := s.Algorithm.Hash.Size(); s.Digest != nil && len(s.Digest) != size {
 		return nil, fail(digestLengthMismatch, violation{field, "DIGEST_LENGTH_MISMATCH",
@@ -106,7 +110,41 @@ func signed(p *profile.Profile, r *tashikav1.VerifyRequest) (*certs.Signature, e
 	return s, nil
 }
 
-var signedNames = map[profile.Signed]string{profile.Challenge: "challenge (field challenge)", profile.Content: "content (field content or content_digest)"}
+// otherForm refuses what is not signed for the profile's use.
+func otherForm(p *profile.Profile, field string) error {
+	return fail(signedFormMismatch, violation{field, "SIGNED_FORM_MISMATCH",
+		fmt.Sprintf("For this use the holder signs a %s.", signedNames[p.Signs])})
+}
+
+var signedNames = map[profile.Signed]string{profile.Challenge: "challenge (field challenge)",
+	profile.Content: "content (field content, content_digest or cms_signed_data)"}
+
+// openCMS takes signature and certificate from a CMS message. One that has no signature of one holder is the caller's mistake, as
+// is what is missing beside it; that the signature is not over the content is for the verdict.
+func openCMS(p *profile.Profile, r *tashikav1.VerifyRequest, presented *certs.Presented) error {
+	if p.Signs != profile.Content {
+		return otherForm(p, "cms_signed_data")
+	}
+	signature, certificate, refused := certs.ReadCMS(r.GetCmsSignedData(), presented.Certificate, r.GetContent())
+	if refused != "" {
+		f := cmsRefusals[refused]
+		return fail(f.failure, violation{f.field, string(refused), reason.Get(refused).EN})
+	}
+	presented.Signature, presented.Certificate = signature, certificate
+	return nil
+}
+
+// cmsRefusals are what certs.ReadCMS refuses, and the field to mend. The reader's own words stay there: they may quote the message.
+var cmsRefusals = map[reason.ID]struct {
+	failure failure
+	field   string
+}{
+	reason.CMSFormatFailure:            {cmsFormatFailure, "cms_signed_data"},
+	reason.CMSSignerMissing:            {cmsSignerMissing, "cms_signed_data"},
+	reason.CMSSignersAmbiguous:         {cmsSignersAmbiguous, "cms_signed_data"},
+	reason.CMSSignerCertificateMissing: {cmsCertificateAbsent, "certificate"},
+	reason.CMSContentMissing:           {cmsContentMissing, "content"},
+}
 
 // consume spends the challenge; its findings are for the verdict.
 func (h *handlers) consume(ctx context.Context, c []byte, b challenge.Binding) ([]reason.ID, error) {
@@ -123,10 +161,12 @@ func (h *handlers) consume(ctx context.Context, c []byte, b challenge.Binding) (
 }
 
 // present reads what a certificate is presented with. A certificate that cannot be read is the caller's mistake: there is nothing
-// to give a verdict about.
+// to give a verdict about. There is none where it may be inside of a CMS message.
 func present(p *profile.Profile, der []byte, asked tashikav1.RevocationMethod, maxAge *durationpb.Duration) (out certs.Presented, err error) {
-	if out.Certificate, err = parse(der); err != nil {
-		return out, err
+	if len(der) > 0 {
+		if out.Certificate, err = parse(der); err != nil {
+			return out, err
+		}
 	}
 	var offered bool
 	if out.Method, offered = p.Method(methods[asked]); !offered {

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"crypto"
+	"crypto/x509"
 	"io"
 	"slices"
 	"strings"
@@ -218,6 +219,12 @@ func (p *Phone) Keep() *Phone {
 		id: p.id, world: p.world, card: p.card, random: p.random, keyType: p.keyType,
 		holder: p.holder, current: p.current, past: slices.Clone(p.past), pin: p.pin, password: p.password,
 	}
+}
+
+// ExportKey returns a private key, PKCS #8. No real chip does that: it lets other programs sign
+// as the phone.
+func (p *Phone) ExportKey(a Authority) ([]byte, error) {
+	return x509.MarshalPKCS8PrivateKey(p.credential(a).key)
 }
 
 // replace puts a new credential on the device.

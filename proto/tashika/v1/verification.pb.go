@@ -223,18 +223,21 @@ func (x *CreateChallengeResponse) GetUse() Use {
 	return Use_USE_UNSPECIFIED
 }
 
-// VerifyRequest presents a certificate and a signature.
+// VerifyRequest presents a certificate and a signature: either certificate, signature,
+// signature_algorithm and what was signed, or cms_signed_data, which has them inside.
 type VerifyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What it is verified for.
 	Use Use `protobuf:"varint,1,opt,name=use,proto3,enum=tashika.v1.Use" json:"use,omitempty"`
-	// The holder's certificate, DER.
+	// The holder's certificate, DER. Beside cms_signed_data it is left out where the
+	// message has it; if given, it is the one that the message's signer names.
 	Certificate []byte `protobuf:"bytes,2,opt,name=certificate,proto3" json:"certificate,omitempty"`
-	// The signature value.
+	// The signature value. Not beside cms_signed_data.
 	Signature []byte `protobuf:"bytes,3,opt,name=signature,proto3" json:"signature,omitempty"`
-	// The algorithm of the signature.
+	// The algorithm of the signature. Not beside cms_signed_data.
 	SignatureAlgorithm SignatureAlgorithm `protobuf:"varint,4,opt,name=signature_algorithm,json=signatureAlgorithm,proto3,enum=tashika.v1.SignatureAlgorithm" json:"signature_algorithm,omitempty"`
-	// What was signed.
+	// What was signed. Beside cms_signed_data only content: it is required if the
+	// message is detached, and else must be what is inside.
 	//
 	// Types that are valid to be assigned to Signed:
 	//
@@ -246,7 +249,12 @@ type VerifyRequest struct {
 	RevocationMethod RevocationMethod `protobuf:"varint,8,opt,name=revocation_method,json=revocationMethod,proto3,enum=tashika.v1.RevocationMethod" json:"revocation_method,omitempty"`
 	// Greatest age of the evidence that the caller accepts; it can only tighten
 	// what the profile demands.
-	MaxAge        *durationpb.Duration `protobuf:"bytes,9,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
+	MaxAge *durationpb.Duration `protobuf:"bytes,9,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
+	// A CMS SignedData (RFC 5652), BER or DER, with exactly one signer, in place of
+	// signature and signature_algorithm; for uses whose holder signs content. A VALID
+	// verdict is about the content that is inside: give content as well to have
+	// it compared with what the holder was to sign.
+	CmsSignedData []byte `protobuf:"bytes,10,opt,name=cms_signed_data,json=cmsSignedData,proto3" json:"cms_signed_data,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -353,6 +361,13 @@ func (x *VerifyRequest) GetRevocationMethod() RevocationMethod {
 func (x *VerifyRequest) GetMaxAge() *durationpb.Duration {
 	if x != nil {
 		return x.MaxAge
+	}
+	return nil
+}
+
+func (x *VerifyRequest) GetCmsSignedData() []byte {
+	if x != nil {
+		return x.CmsSignedData
 	}
 	return nil
 }
@@ -514,19 +529,29 @@ const file_tashika_v1_verification_proto_rawDesc = "" +
 	"\tchallenge\x18\x01 \x01(\fR\tchallenge\x12;\n" +
 	"\vexpire_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"expireTime\x12!\n" +
-	"\x03use\x18\x03 \x01(\x0e2\x0f.tashika.v1.UseR\x03use\"\xc0\x04\n" +
+	"\x03use\x18\x03 \x01(\x0e2\x0f.tashika.v1.UseR\x03use\"\xca\r\n" +
 	"\rVerifyRequest\x121\n" +
-	"\x03use\x18\x01 \x01(\x0e2\x0f.tashika.v1.UseB\x0e\xe2A\x01\x02\xbaH\a\x82\x01\x04\x10\x01 \x00R\x03use\x121\n" +
-	"\vcertificate\x18\x02 \x01(\fB\x0f\xe2A\x01\x02\xbaH\bz\x06\x10\x01\x18\x80\x80\x01R\vcertificate\x12,\n" +
-	"\tsignature\x18\x03 \x01(\fB\x0e\xe2A\x01\x02\xbaH\az\x05\x10\x01\x18\x80\bR\tsignature\x12_\n" +
-	"\x13signature_algorithm\x18\x04 \x01(\x0e2\x1e.tashika.v1.SignatureAlgorithmB\x0e\xe2A\x01\x02\xbaH\a\x82\x01\x04\x10\x01 \x00R\x12signatureAlgorithm\x12*\n" +
+	"\x03use\x18\x01 \x01(\x0e2\x0f.tashika.v1.UseB\x0e\xe2A\x01\x02\xbaH\a\x82\x01\x04\x10\x01 \x00R\x03use\x12/\n" +
+	"\vcertificate\x18\x02 \x01(\fB\r\xe2A\x01\x01\xbaH\x06z\x04\x18\x80\x80\x01R\vcertificate\x12*\n" +
+	"\tsignature\x18\x03 \x01(\fB\f\xe2A\x01\x01\xbaH\x05z\x03\x18\x80\bR\tsignature\x12]\n" +
+	"\x13signature_algorithm\x18\x04 \x01(\x0e2\x1e.tashika.v1.SignatureAlgorithmB\f\xe2A\x01\x01\xbaH\x05\x82\x01\x02\x10\x01R\x12signatureAlgorithm\x12*\n" +
 	"\tchallenge\x18\x05 \x01(\fB\n" +
 	"\xbaH\az\x05\x10\x01\x18\x80\x02H\x00R\tchallenge\x12'\n" +
 	"\acontent\x18\x06 \x01(\fB\v\xbaH\bz\x06\x10\x01\x18\x80\x80@H\x00R\acontent\x122\n" +
 	"\x0econtent_digest\x18\a \x01(\fB\t\xbaH\x06z\x04\x10\x14\x18@H\x00R\rcontentDigest\x12W\n" +
 	"\x11revocation_method\x18\b \x01(\x0e2\x1c.tashika.v1.RevocationMethodB\f\xe2A\x01\x01\xbaH\x05\x82\x01\x02\x10\x01R\x10revocationMethod\x12G\n" +
-	"\amax_age\x18\t \x01(\v2\x19.google.protobuf.DurationB\x13\xe2A\x01\x01\xbaH\f\xaa\x01\t\"\x05\b\x80\xe7\x84\x0f*\x00R\x06maxAgeB\x0f\n" +
-	"\x06signed\x12\x05\xbaH\x02\b\x01\"\xdd\x03\n" +
+	"\amax_age\x18\t \x01(\v2\x19.google.protobuf.DurationB\x13\xe2A\x01\x01\xbaH\f\xaa\x01\t\"\x05\b\x80\xe7\x84\x0f*\x00R\x06maxAge\x126\n" +
+	"\x0fcms_signed_data\x18\n" +
+	" \x01(\fB\x0e\xe2A\x01\x01\xbaH\az\x05\x18\x80\x80\x80\x01R\rcmsSignedData:\xdc\b\xbaH\xd8\b\x1a}\n" +
+	"\x14certificate.required\x121value is required unless cms_signed_data is given\x1a2has(this.certificate) || has(this.cms_signed_data)\x1ay\n" +
+	"\x12signature.required\x121value is required unless cms_signed_data is given\x1a0has(this.signature) || has(this.cms_signed_data)\x1a\x8d\x01\n" +
+	"\x1csignature_algorithm.required\x121value is required unless cms_signed_data is given\x1a:has(this.signature_algorithm) || has(this.cms_signed_data)\x1a\xb3\x01\n" +
+	"\x0fsigned.required\x12=exactly one field is required unless cms_signed_data is given\x1aahas(this.challenge) || has(this.content) || has(this.content_digest) || has(this.cms_signed_data)\x1a|\n" +
+	"\x16signature.not_with_cms\x12.value must not be given beside cms_signed_data\x1a2!has(this.signature) || !has(this.cms_signed_data)\x1a\x90\x01\n" +
+	" signature_algorithm.not_with_cms\x12.value must not be given beside cms_signed_data\x1a<!has(this.signature_algorithm) || !has(this.cms_signed_data)\x1a|\n" +
+	"\x16challenge.not_with_cms\x12.value must not be given beside cms_signed_data\x1a2!has(this.challenge) || !has(this.cms_signed_data)\x1a\x86\x01\n" +
+	"\x1bcontent_digest.not_with_cms\x12.value must not be given beside cms_signed_data\x1a7!has(this.content_digest) || !has(this.cms_signed_data)B\b\n" +
+	"\x06signed\"\xdd\x03\n" +
 	"\x0eVerifyResponse\x12-\n" +
 	"\averdict\x18\x01 \x01(\x0e2\x13.tashika.v1.VerdictR\averdict\x12,\n" +
 	"\areasons\x18\x02 \x03(\v2\x12.tashika.v1.ReasonR\areasons\x120\n" +

@@ -28,12 +28,13 @@ const (
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
 // VerificationService verifies what a smartphone presents: a certificate and a
-// signature.
+// signature, or a CMS message with both.
 type VerificationServiceClient interface {
 	// CreateChallenge makes a one-time challenge for a phone to sign.
 	CreateChallenge(ctx context.Context, in *CreateChallengeRequest, opts ...grpc.CallOption) (*CreateChallengeResponse, error)
-	// Verify checks a certificate and a signature made with its key. A verdict is
-	// an answer, not an error: a revoked certificate is OK with INVALID.
+	// Verify checks a certificate and a signature made with its key, as they are or in
+	// a CMS message. A verdict is an answer, not an error: a revoked certificate is OK
+	// with INVALID.
 	Verify(ctx context.Context, in *VerifyRequest, opts ...grpc.CallOption) (*VerifyResponse, error)
 }
 
@@ -70,12 +71,13 @@ func (c *verificationServiceClient) Verify(ctx context.Context, in *VerifyReques
 // for forward compatibility.
 //
 // VerificationService verifies what a smartphone presents: a certificate and a
-// signature.
+// signature, or a CMS message with both.
 type VerificationServiceServer interface {
 	// CreateChallenge makes a one-time challenge for a phone to sign.
 	CreateChallenge(context.Context, *CreateChallengeRequest) (*CreateChallengeResponse, error)
-	// Verify checks a certificate and a signature made with its key. A verdict is
-	// an answer, not an error: a revoked certificate is OK with INVALID.
+	// Verify checks a certificate and a signature made with its key, as they are or in
+	// a CMS message. A verdict is an answer, not an error: a revoked certificate is OK
+	// with INVALID.
 	Verify(context.Context, *VerifyRequest) (*VerifyResponse, error)
 	mustEmbedUnimplementedVerificationServiceServer()
 }
