@@ -281,6 +281,33 @@ func TestProfile(t *testing.T) {
 	}
 }
 
+// TestProfileOfAnchors: RFC 5280 section 4.2.1.1: only the self-signed may leave the authority key identifier out: signed by itself,
+// not named after itself.
+func TestProfileOfAnchors(t *testing.T) {
+	root := issue(t, nil, "root", 0, ca)
+	for _, c := range []struct {
+		name   string
+		key    int // that signs for "root"
+		change func(*x509.Certificate)
+		want   reason.ID
+	}{
+		{"good_self_signed", 1, nil, ""},
+		{"bad_cross_signed", 0, nil, reason.AuthorityKeyIDMissing},
+		{"good_cross_signed_with_identifier", 0, func(c *x509.Certificate) { c.AuthorityKeyId = []byte("key of root") }, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			issuer := &entity{template: &x509.Certificate{Subject: root.template.Subject}, key: keys()[c.key]}
+			if c.change != nil {
+				issuer.template.SubjectKeyId = []byte("key of root")
+			}
+			anchor := issue(t, issuer, "middle", 1, ca)
+			w := world{target: issue(t, anchor, "leaf", 2, nil), anchors: []*entity{anchor}}
+			w.settings.Strict = true
+			w.expect(t, c.want)
+		})
+	}
+}
+
 // TestProfileOfRewritten: what crypto/x509 does not issue.
 func TestProfileOfRewritten(t *testing.T) {
 	root := issue(t, nil, "root", 0, ca)

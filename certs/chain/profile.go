@@ -3,6 +3,7 @@ package chain
 import (
 	"github.com/tashika-jp/tashika/certs/pkix"
 	"github.com/tashika-jp/tashika/certs/reason"
+	"github.com/tashika-jp/tashika/certs/signature"
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
@@ -61,8 +62,18 @@ func checkProfile(c *pkix.Certificate, as role) []reason.ID {
 func checkKeyIDs(found *findings, c *pkix.Certificate, as role) {
 	has := len(c.AuthorityKeyID) > 0
 
-	found.add(!has && (c.HasAuthorityKeyID || !(as == trustAnchor && c.SelfIssued())), reason.AuthorityKeyIDMissing)
+	found.add(!has && (c.HasAuthorityKeyID || as != trustAnchor || !selfSigned(c)), reason.AuthorityKeyIDMissing)
 	found.add(len(c.SubjectKeyID) == 0 && (as != endEntity || c.IsCA), reason.SubjectKeyIDMissing)
+}
+
+// selfSigned says whether a certificate was signed with its own key, whatever name it gives its issuer.
+func selfSigned(c *pkix.Certificate) bool {
+	key, err := signature.NewPublicKey(c.PublicKeyAlgorithm, c.PublicKey)
+	if err != nil {
+		return false
+	}
+	algorithm, err := signature.FromIdentifier(c.SignatureAlgorithm)
+	return err == nil && key.Verify(algorithm, c.RawTBS, c.Signature) == nil
 }
 
 func checkUsages(found *findings, c *pkix.Certificate, as role) {
