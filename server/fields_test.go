@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tashika-jp/tashika/certs/sandbox"
 	tashikav1 "github.com/tashika-jp/tashika/proto/tashika/v1"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/encoding"
@@ -42,6 +43,8 @@ func apiMethods(r *running) []rpc {
 		{tashikav1.RevocationService_ListSources_FullMethodName, "GET", "/v1/revocationSources", &tashikav1.ListSourcesRequest{}, &tashikav1.ListSourcesResponse{}},
 		{tashikav1.DeviceService_CheckDevice_FullMethodName, "GET", "/v1/devices:check", &tashikav1.CheckDeviceRequest{Model: "x"}, &tashikav1.CheckDeviceResponse{}},
 		{tashikav1.DeviceService_ListDevices_FullMethodName, "GET", "/v1/devices", &tashikav1.ListDevicesRequest{}, &tashikav1.ListDevicesResponse{}},
+		{tashikav1.VerificationService_Verify_FullMethodName, "POST", "/v1:verify",
+			withContent(cmsRequest(r.t, phone, sandbox.CMSOptions{}), cmsContent), &tashikav1.VerifyResponse{}},
 	}
 }
 

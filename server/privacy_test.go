@@ -11,6 +11,7 @@ import (
 	"github.com/tashika-jp/tashika/certs/pkix"
 	"github.com/tashika-jp/tashika/certs/sandbox"
 	tashikav1 "github.com/tashika-jp/tashika/proto/tashika/v1"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 )
@@ -21,7 +22,8 @@ func TestLogsAndMetricsArePrivate(t *testing.T) {
 	r := refreshed(t, nil)
 	phone := newPhone(t)
 	certificates := tashikav1.NewCertificateServiceClient(r.conn)
-	kiosk, kyc := r.kioskRequest(phone), r.kycRequest(phone)
+	kiosk, kyc, cms := r.kioskRequest(phone), r.kycRequest(phone), cmsRequest(t, phone, sandbox.CMSOptions{})
+	var told bytes.Buffer // of what is wrong with CMS messages
 	attributes, err := r.verification().Verify(as(kycToken), kyc)
 	if err != nil {
 		t.Fatal(err)
@@ -40,6 +42,14 @@ func TestLogsAndMetricsArePrivate(t *testing.T) {
 		wrong := proto.CloneOf(kyc)
 		wrong.Signature = append([]byte{1}, wrong.Signature...)
 		_, _ = r.verification().Verify(as(kycToken), wrong)
+		for _, request := range []*tashikav1.VerifyRequest{cms, withContent(cms, cmsContent+"0"), {Use: cms.GetUse(), CmsSignedData: cms.GetCmsSignedData()[:700]},
+			{Use: cms.GetUse(), CmsSignedData: append([]byte{1}, cms.GetCmsSignedData()...)},
+			cmsRequest(t, phone, sandbox.CMSOptions{Fault: sandbox.CMSContentChanged}), cmsRequest(t, phone, sandbox.CMSOptions{Fault: sandbox.CMSTwoSigners})} {
+			_, err := r.verifyBoth("CMS", request)
+			for _, detail := range status.Convert(err).Proto().GetDetails() {
+				told.Write(detail.GetValue())
+			}
+		}
 	}
 	r.do("GET", "/v1/devices:check?model=SECRETMODEL&colour=SECRETCOLOUR", kioskToken, nil)
 	r.do("GET", "/v1/SECRETPATH", kioskToken, nil)
@@ -48,7 +58,8 @@ func TestLogsAndMetricsArePrivate(t *testing.T) {
 		"name": attributes.GetHolderAttributes().GetCommonName().GetText(), "address": attributes.GetHolderAttributes().GetAddress().GetText(),
 		"date of birth": attributes.GetHolderAttributes().GetDateOfBirth().GetRecorded(), "fingerprint": attributes.GetCertificate().GetFingerprint()}
 	for name, value := range map[string][]byte{"auth certificate": kiosk.GetCertificate(), "sign certificate": kyc.GetCertificate(), "signature": kiosk.GetSignature(),
-		"other signature": kyc.GetSignature(), "challenge": kiosk.GetChallenge(), "content": kyc.GetContent()} {
+		"other signature": kyc.GetSignature(), "challenge": kiosk.GetChallenge(), "content": kyc.GetContent(),
+		"content in CMS": []byte(cmsContent), "signature in CMS": lastOctets(cms.GetCmsSignedData()), "CMS": cms.GetCmsSignedData()[40:]} {
 		middle := value[len(value)/3 : len(value)/3+12] // wherever a part of it is quoted from
 		secrets[name+", hex"], secrets[name+", raw"] = hex.EncodeToString(middle), string(middle)
 		for shift := range 3 {
@@ -64,12 +75,16 @@ func TestLogsAndMetricsArePrivate(t *testing.T) {
 		secrets["subject of "+a.String()] = c.Subject.String()
 	}
 	log, metrics := r.log.String(), r.scrape()
+	if strings.Count(log, `"msg":"call"`) < 40 || !strings.Contains(log, `CMS_MESSAGE_DIGEST_MISMATCH`) || !strings.Contains(log, `"failure":"CMS_FORMAT_FAILURE"`) ||
+		!strings.Contains(told.String(), "CMS_FORMAT_FAILURE") {
+		t.Errorf("CMS is not told of enough: %s", log)
+	}
 	if strings.Count(log, `"msg":"call"`) < 15 || !strings.Contains(log, `"verdict":"VERDICT_VALID"`) || !strings.Contains(log, `"relying_party":"kyc"`) ||
 		!strings.Contains(log, `"failure":"UNKNOWN_FIELD"`) || !strings.Contains(log, `CHALLENGE_REPLAYED`) {
 		t.Errorf("the log does not tell enough: %s", log)
 	}
 	for name, secret := range secrets {
-		for where, text := range map[string]string{"log": log, "metrics": metrics} {
+		for where, text := range map[string]string{"log": log, "metrics": metrics, "errors": told.String()} {
 			if bytes.Contains(bytes.ToLower([]byte(text)), bytes.ToLower([]byte(secret))) {
 				t.Errorf("%s is in the %s", name, where)
 			}
