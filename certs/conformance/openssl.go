@@ -214,14 +214,14 @@ type output struct {
 	ok   bool
 }
 
-// reason is the first line that has the word.
+// reason is the first line that has the word, else all of it in one.
 func (o output) reason(word string) string {
 	for line := range strings.Lines(o.text) {
 		if strings.Contains(line, word) {
 			return strings.TrimSpace(line)
 		}
 	}
-	return strings.TrimSpace(o.text)
+	return strings.Join(strings.Fields(o.text), " ")
 }
 
 // run starts a program; that it refuses is no error, that it cannot be started is one.

@@ -161,6 +161,9 @@ func table(results []Result, now time.Time) string {
 	return b.String()
 }
 
+// mostFailures are printed of a judge in a suite; hundreds are of one kind.
+const mostFailures = 60
+
 func failureList(results []Result) string {
 	var b strings.Builder
 	for _, r := range results {
@@ -171,7 +174,11 @@ func failureList(results []Result) string {
 			continue
 		}
 		fmt.Fprintf(&b, "\n%s, %s: %d wrong\n\n", r.Suite, r.Judge, len(r.Failures))
-		for _, f := range r.Failures {
+		for i, f := range r.Failures {
+			if i == mostFailures {
+				fmt.Fprintf(&b, "- and %d more: see -json\n", len(r.Failures)-i)
+				break
+			}
 			fmt.Fprintf(&b, "- %s (%s), expected %s: %s\n", f.ID, f.Name, f.Expected, f.Why)
 		}
 	}
