@@ -118,6 +118,10 @@ var calls = []struct {
 		_, err := c.Verify(ctx, VerifyRequest{ContentDigest: make([]byte, 32)})
 		return err
 	}},
+	{"Verify with CMS", func(ctx context.Context, c *Client) error {
+		_, err := c.Verify(ctx, VerifyRequest{CMS: []byte("message")})
+		return err
+	}},
 	{"Verify with challenge", verifyChallenge},
 }
 
@@ -275,13 +279,32 @@ func TestErrorMapping(t *testing.T) {
 func TestExactlyOneSigned(t *testing.T) {
 	c, server, _ := start(t, failing())
 	some := []byte{1}
-	for _, request := range []VerifyRequest{{}, {Challenge: some, Content: some}, {Content: some, ContentDigest: some}} {
+	for _, request := range []VerifyRequest{{}, {Challenge: some, Content: some}, {Content: some, ContentDigest: some},
+		{CMS: some, Challenge: some}, {CMS: some, ContentDigest: some}, {CMS: some, Content: some, ContentDigest: some}} {
 		if _, err := c.Verify(hour(t), request); !errors.Is(err, ErrSigned) {
 			t.Error(err)
 		}
 	}
 	if n := len(server.Calls()); n != 0 {
 		t.Errorf("%d calls arrived", n)
+	}
+}
+
+func TestCMSArrives(t *testing.T) {
+	c, server, _ := start(t, failing())
+	for _, content := range [][]byte{nil, []byte("contract")} {
+		if _, err := c.Verify(hour(t), VerifyRequest{CMS: []byte("message"), Content: content, Certificate: []byte("certificate")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, call := range server.Calls() {
+		want := &tashikav1.VerifyRequest{CmsSignedData: []byte("message"), Certificate: []byte("certificate")}
+		if i == 1 {
+			want.Signed = &tashikav1.VerifyRequest_Content{Content: []byte("contract")}
+		}
+		if !proto.Equal(call.Request, want) {
+			t.Errorf("%v arrived, want %v", call.Request, want)
+		}
 	}
 }
 

@@ -16,6 +16,10 @@
 //		show(result.Guidance) // what to tell the person at the counter, and what to do
 //	}
 //
+// For identity verification VerifyRequest.CMS takes a CMS SignedData in place of signature and
+// algorithm. Give Content beside it: it is what the holder was to sign, and then it is what the
+// verdict is about.
+//
 // # A verdict is not an error
 //
 // A revoked certificate is an answer, with its reasons and what to say about it. An error

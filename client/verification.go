@@ -25,23 +25,29 @@ func (c *Client) CreateChallenge(ctx context.Context, use Use) (*Challenge, erro
 	return &Challenge{r.GetChallenge(), at(r.GetExpireTime()), enum[Use](r.GetUse())}, nil
 }
 
-// VerifyRequest presents a certificate and a signature made with its key.
+// VerifyRequest presents a certificate and a signature made with its key, as they are or in a
+// CMS message.
 type VerifyRequest struct {
 	Use         Use
-	Certificate []byte // DER
+	Certificate []byte // DER; with CMS only where the message does not have it
 	Signature   []byte
 	Algorithm   SignatureAlgorithm
 	// What was signed: exactly one of the challenge it answers (which the call consumes,
 	// whatever comes of it), the content, and the content's digest under the algorithm's hash.
 	Challenge, Content, ContentDigest []byte
+	// CMS is a SignedData (RFC 5652), BER or DER, in place of Signature and Algorithm, for uses whose
+	// holder signs content. Content is required beside it where it is detached, and else is
+	// compared with what is inside: without it, the verdict is about whatever is inside.
+	CMS []byte
 	// Method to find the status by; 0 for the profile's.
 	Method RevocationMethod
 	// MaxAge of the evidence; 0 for the profile's. It can only tighten that.
 	MaxAge time.Duration
 }
 
-// ErrSigned is returned where a VerifyRequest does not say exactly one thing that was signed.
-var ErrSigned = errors.New("client: exactly one of Challenge, Content and ContentDigest must be given")
+// ErrSigned is returned where a VerifyRequest does not say exactly one thing that was signed, or
+// with CMS anything else than the content.
+var ErrSigned = errors.New("client: exactly one of Challenge, Content and ContentDigest must be given; with CMS none of them, or Content")
 
 // Verify checks a certificate and a signature. With a challenge it is never repeated: see
 // the package comment.
@@ -53,6 +59,7 @@ func (c *Client) Verify(ctx context.Context, v VerifyRequest) (*Result, error) {
 		SignatureAlgorithm: tashikav1.SignatureAlgorithm(v.Algorithm),
 		RevocationMethod:   tashikav1.RevocationMethod(v.Method),
 		MaxAge:             bound(v.MaxAge),
+		CmsSignedData:      v.CMS,
 	}
 	signed := 0
 	if v.Challenge != nil {
@@ -67,7 +74,8 @@ func (c *Client) Verify(ctx context.Context, v VerifyRequest) (*Result, error) {
 		signed++
 		request.Signed = &tashikav1.VerifyRequest_ContentDigest{ContentDigest: v.ContentDigest}
 	}
-	if signed != 1 {
+	inside := v.CMS != nil && signed == 0
+	if !inside && signed != 1 || v.CMS != nil && (v.Challenge != nil || v.ContentDigest != nil) {
 		return nil, ErrSigned
 	}
 	var r *tashikav1.VerifyResponse

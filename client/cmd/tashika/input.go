@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -34,16 +35,22 @@ func (i *invocation) file(name string) ([]byte, error) {
 
 // certificate reads a certificate, DER or the first of a PEM file, as DER.
 func (i *invocation) certificate(name string) ([]byte, error) {
+	return i.structure(name, "CERTIFICATE")
+}
+
+// structure reads a DER or BER file as it is, or the first structure of some types of a PEM file.
+func (i *invocation) structure(name string, types ...string) ([]byte, error) {
 	data, err := i.file(name)
-	if err != nil || !bytes.Contains(data, []byte("-----BEGIN ")) {
+	// What begins as a SEQUENCE is no PEM, whatever text it has inside: somebody may have signed a PEM file.
+	if err != nil || bytes.HasPrefix(data, []byte{0x30}) || !bytes.Contains(data, []byte("-----BEGIN ")) {
 		return data, err
 	}
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type == "CERTIFICATE" {
+		if slices.Contains(types, block.Type) {
 			return block.Bytes, nil
 		}
 	}
-	return nil, fmt.Errorf("%s: no CERTIFICATE in the PEM", name)
+	return nil, fmt.Errorf("%s: no %s in the PEM", name, types[0])
 }
 
 // octets reads a file as it is, or decodes its base64 (standard or URL, padded or not).

@@ -48,8 +48,9 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"challenge", "-use USE", "ask for a one-time challenge for a phone to sign", challenge},
-		{"verify", "-use USE -cert-file FILE -signature-file FILE (-challenge-file|-content-file|-digest-file) FILE",
-			"verify a certificate and a signature", verify},
+		{"verify", "-use USE -cert-file FILE -signature-file FILE (-challenge-file|-content-file|-digest-file) FILE\n" +
+			"  tashika verify -use USE -cms-file FILE [-content-file FILE] [-cert-file FILE]",
+			"verify a certificate and a signature, or a CMS message", verify},
 		{"status", "-use USE -cert-file FILE", "check a certificate and its status, without a signature (現況確認)", checkStatus},
 		{"inspect", "FILE...", "show certificates, offline; nothing is verified", inspect},
 		{"validate", "[-anchor FILE]... [flags] FILE...", "judge certificates or CMS messages of any PKI by the RFCs, offline; -batch for machines", validate},

@@ -89,6 +89,9 @@ func answer(call fake.Call) (proto.Message, error) {
 	case *tashikav1.CreateChallengeRequest:
 		return &tashikav1.CreateChallengeResponse{Challenge: []byte("sign this"), ExpireTime: after(time.Minute), Use: request.Use}, nil
 	case *tashikav1.VerifyRequest:
+		if message := string(request.CmsSignedData); message != "" {
+			return judgeCMS(message, request)
+		}
 		if string(request.Signature) != "signature" {
 			return nil, status.Errorf(codes.InvalidArgument, "signature %q", request.Signature)
 		}
@@ -106,6 +109,21 @@ func answer(call fake.Call) (proto.Message, error) {
 		return checkDevice(request), nil
 	}
 	return &tashikav1.ListDevicesResponse{List: &tashikav1.DeviceListInfo{Edition: "built-in 2026-11-23"}, Devices: []*tashikav1.Device{pixel}}, nil
+}
+
+// judgeCMS takes a message that is "attached", "detached" with its content, or "bare" with a certificate.
+func judgeCMS(message string, request *tashikav1.VerifyRequest) (*tashikav1.VerifyResponse, error) {
+	content, certificate := string(request.GetContent()), string(request.Certificate)
+	complete := map[string]bool{"attached": true, "0-----BEGIN CMS-----\n": true, "detached": content == "sign this", "bare": certificate == "valid"}
+	if !complete[message] || request.SignatureAlgorithm != 0 {
+		s, err := status.New(codes.InvalidArgument, "unreadable").WithDetails(&errdetails.ErrorInfo{Reason: "CMS_FORMAT_FAILURE", Domain: "tashika.jp"},
+			&errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{{Field: "cms_signed_data", Description: "not well-formed"}}})
+		if err != nil {
+			return nil, err
+		}
+		return nil, s.Err()
+	}
+	return judge("valid", &tashikav1.VerifyRequest_Content{})
 }
 
 func judge(certificate string, signed any) (*tashikav1.VerifyResponse, error) {
