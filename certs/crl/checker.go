@@ -72,7 +72,7 @@ func NewChecker(lists []*List, o CheckOptions) *Checker {
 
 // Status says whether a certificate is revoked. Lists in scope are all asked, beyond RFC 5280, which stops where
 // every reason is covered: so the order of the lists does not matter, and no list that says "good" hides one that says
-// "revoked" (TestOrderDoesNotMatter).
+// "revoked" (all tests ask in every order).
 func (k *Checker) Status(c *pkix.Certificate) Result {
 	var found findings
 	views := k.views(k.inScope(c, &found), &found)

@@ -1,7 +1,13 @@
 // Package crl reads certificate revocation lists, authenticates them and answers from them
 // (RFC 5280 sections 5 and 6.3).
 //
-// It has two steps because they have two prices. Parse reads the structure of a list, every
+// There are two ways to an answer, for two askers. An Index is for who knows where a list comes from: it
+// takes complete lists of one issuer only, and is asked a million times. A Checker is for who was given a bag of
+// certificates and lists and has to find out: it takes every kind of list that RFC 5280 knows (deltas,
+// indirect lists, lists of some reasons or of one distribution point, lists signed by another key of the issuer
+// or by somebody off the path) and answers by section 6.3.3, or says for what reason it cannot.
+//
+// An Index has two steps because they have two prices. Parse reads the structure of a list, every
 // entry of it, and believes nothing. NewIndex asks whether the list was made by the issuer
 // and can stand alone for all of its scope; only then is there an *Index, and only an *Index
 // answers. So the type is the proof: whoever holds one holds a list whose signature was
@@ -20,6 +26,14 @@
 // an entry, exact, immutable and safe for concurrent use; a hold that was released is
 // simply not in the next list's index, and nothing of the one before is remembered.
 //
+// A Checker differs from section 6.3.3 where it may say "good", and then to the safe side. All lists in scope are
+// asked, not only until every reason is covered. Of several lists of one scope and key the last counts, by
+// number and time; where these contradict each other, all do. removeFromCRL releases a hold and takes back no revocation.
+// Entries that name an issuer are believed in indirect lists only. To the other side it differs in
+// two things: cRLIssuer may name the certificate's own issuer without the list being indirect, and deltas are used wherever they
+// are, pointed to by freshestCRL or not. Lists past nextUpdate are not used, however late; one within its times is, though a later
+// one may have run out. How openssl differs from all this is in TestAgainstOpenSSL.
+//
 // What Parse refuses: BER, trailing bytes anywhere, versions other than v1 and v2, extensions
 // in a v1 list, inner and outer algorithms that differ, extensions that appear twice, reason
 // codes that do not exist, 4 GiB and more. What NewIndex refuses besides: lists of other
@@ -27,5 +41,6 @@
 // allow-list, deltas, indirect lists, lists of some reasons only, unknown critical
 // extensions of the list or of any entry, removeFromCRL, an issuing distribution point that
 // is not critical or contradicts itself, and lists without number or nextUpdate. Refusing
-// leaves a status unknown, which is never good.
+// leaves a status unknown, which is never good. That goes for a reason without meaning as well: CRLReason is
+// closed, so a list with another number is not one of RFC 5280, and what it says of others cannot be relied on.
 package crl

@@ -146,7 +146,7 @@ func (l *List) find(c *pkix.Certificate) (best Entry, found bool) {
 		return best, found
 	}
 	issuers := issuerKeys(c)
-	var names []byte // in force, and not yet compared
+	var names, compared []byte // those in force, and those that ours tells of
 	for s := cryptobyte.String(l.RawEntries); !s.Empty(); {
 		e, _ := readEntry(&s, l.Version) // Parse has read it before
 		// RFC 5280 section 5.3.3: an entry without the extension is about the same issuer's as the one before it.
@@ -156,8 +156,8 @@ func (l *List) find(c *pkix.Certificate) (best Entry, found bool) {
 		if !bytes.Equal(e.serial, c.SerialNumber) {
 			continue
 		}
-		if names != nil { // once for each extension, however many entries it governs
-			ours, names = anyNamed(names, issuers), nil
+		if !bytes.Equal(names, compared) { // once for all entries in a row of the same names
+			ours, compared = anyNamed(names, issuers), names
 		}
 		if ours {
 			best, found = gravest(best, found, Entry{e.revoked, e.reason}), true

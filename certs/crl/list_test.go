@@ -247,29 +247,3 @@ func TestTolerated(t *testing.T) {
 		})
 	}
 }
-
-func FuzzParse(f *testing.F) {
-	a := theCA()
-	f.Add(a.conforming(nil).sign(a.key))
-	f.Add(a.conforming(tsukuba, revoke([]byte{1}, now), revoke([]byte{0, 0x80}, now, because(KeyCompromise))).sign(a.key))
-	s := a.conforming(nil, revoke([]byte{0xff}, now, because(RemoveFromCRL), extension{"2.5.29.29", true, seq(directory(tsukuba))}))
-	s.set("2.5.29.27", true, integer(1))
-	s.set("2.5.29.28", true, seq(relative("x"), wrap(tag(3), []byte{5, 0x60}), wrap(tag(4), flagTrue)))
-	f.Add(s.sign(a.key))
-	f.Fuzz(func(t *testing.T, der []byte) {
-		l := agree(t, der)
-		if l == nil {
-			return
-		}
-		// Whatever parses can be indexed, believed or not, and finds all that it has.
-		x := newSerials(l)
-		for serial := range l.Entries() {
-			if _, ok := x.lookup(serial); !ok {
-				t.Errorf("entry %x is not found", serial)
-			}
-		}
-		if y, found := NewIndex(l, a.cert, a.public, allowed); (y == nil) == (len(found) == 0) {
-			t.Error("neither index nor findings, or both")
-		}
-	})
-}
