@@ -27,12 +27,14 @@ func (d *grpcDoor) challenge(ctx context.Context, party, use string) ([]byte, er
 }
 
 func (d *grpcDoor) verify(ctx context.Context, p presentation) (answer, error) {
-	request := client.VerifyRequest{Certificate: p.certificate, Signature: p.signature, Challenge: p.challenge, Content: p.content}
+	request := client.VerifyRequest{Certificate: p.certificate, Signature: p.signature, Challenge: p.challenge, Content: p.content, CMS: p.cms}
 	if err := request.Use.UnmarshalText([]byte(p.use)); err != nil {
 		return answer{}, err
 	}
-	if err := request.Algorithm.UnmarshalText([]byte(p.algorithm)); err != nil {
-		return answer{}, err
+	if p.cms == nil {
+		if err := request.Algorithm.UnmarshalText([]byte(p.algorithm)); err != nil {
+			return answer{}, err
+		}
 	}
 	if p.method != "" {
 		if err := request.Method.UnmarshalText([]byte(p.method)); err != nil {

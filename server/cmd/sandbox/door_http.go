@@ -53,16 +53,17 @@ func (d *httpDoor) challenge(ctx context.Context, party, use string) ([]byte, er
 }
 
 func (d *httpDoor) verify(ctx context.Context, p presentation) (answer, error) {
-	request := map[string]any{
-		"use": p.use, "certificate": p.certificate, "signature": p.signature, "signatureAlgorithm": p.algorithm,
+	request := map[string]any{"use": p.use}
+	for name, value := range map[string][]byte{"certificate": p.certificate, "signature": p.signature,
+		"challenge": p.challenge, "content": p.content, "cmsSignedData": p.cms} {
+		if value != nil {
+			request[name] = value
+		}
 	}
-	if p.method != "" {
-		request["revocationMethod"] = p.method
-	}
-	if p.content != nil {
-		request["content"] = p.content
-	} else {
-		request["challenge"] = p.challenge
+	for name, value := range map[string]string{"signatureAlgorithm": p.algorithm, "revocationMethod": p.method} {
+		if value != "" {
+			request[name] = value
+		}
 	}
 	var out struct {
 		Verdict          string

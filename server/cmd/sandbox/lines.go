@@ -41,11 +41,18 @@ func (s *scene) printLines(w io.Writer) {
 	curl(kyc, "/v1:verify", body)
 	grpcurl(kyc, "tashika.v1.VerificationService/Verify", body)
 
-	fmt.Fprintln(w, "\n# 4. 紛失の届出、停止解除 / report the phone lost, lift the stop")
+	fmt.Fprintln(w, "\n# 4. 同じ内容をCMSで / the same by CMS: certificate, signature and content are inside")
+	message, err := p.SignCMS(sandbox.DefaultPassword, content, sandbox.CMSOptions{SigningTime: true})
+	check(err)
+	body = fmt.Sprintf(`{"use":"%s","cmsSignedData":"%s","content":"%s"}`, useIdentity, b64(message), b64(content))
+	curl(kyc, "/v1:verify", body)
+	grpcurl(kyc, "tashika.v1.VerificationService/Verify", body)
+
+	fmt.Fprintln(w, "\n# 5. 紛失の届出、停止解除 / report the phone lost, lift the stop")
 	curl(clinic, "/v1/sandbox/"+name+":playEvent", `{"event":"EVENT_REPORT_LOST"}`)
 	curl(clinic, "/v1/sandbox/"+name+":playEvent", `{"event":"EVENT_LIFT_STOP"}`)
 
-	fmt.Fprintln(w, "\n# 5. 失効情報の入手元、対応機種、API の説明 / sources, handsets, the API's description")
+	fmt.Fprintln(w, "\n# 6. 失効情報の入手元、対応機種、API の説明 / sources, handsets, the API's description")
 	fmt.Fprintf(w, "curl -s -H 'Authorization: Bearer %s' %s/v1/revocationSources\n", s.tokens[kiosk], http)
 	fmt.Fprintf(w, "curl -s -H 'Authorization: Bearer %s' '%s/v1/devices:check?model=Pixel%%2010'\n", s.tokens[kiosk], http)
 	fmt.Fprintf(w, "grpcurl -plaintext -H 'Authorization: Bearer %s' %s list\n", s.tokens[kiosk], grpc)

@@ -88,7 +88,7 @@ func TestTheLinesWork(t *testing.T) {
 		t.Skip("neither curl nor grpcurl is installed")
 	}
 	challenge := ""
-	wants := []string{`"challenge"`, `"challenge"`, `"signature"`, "VERDICT_VALID", "VERDICT_VALID", `"phone"`, `"phone"`,
+	wants := []string{`"challenge"`, `"challenge"`, `"signature"`, "VERDICT_VALID", "VERDICT_VALID", "VERDICT_VALID", "VERDICT_VALID", `"phone"`, `"phone"`,
 		"STATE_STALE", "SUPPORT_SUPPORTED", "tashika.v1.VerificationService", `"swagger"`}
 	tried := 0
 	for line := range strings.Lines(out.String()) {
@@ -199,6 +199,14 @@ func TestServiceOverHTTP(t *testing.T) {
 			t.Errorf("%s: something happened to a phone of another world", c.flaw)
 		}
 	}
+	for form, content := range map[string][]byte{"CMS_FORM_ATTACHED": nil, "CMS_FORM_DETACHED": []byte(transaction)} {
+		var signed struct{ Certificate, Signature, CmsSignedData []byte }
+		must(post("/v1/sandbox/"+p.Name+":sign", map[string]any{"content": []byte(transaction), "secret": p.SigningPassword, "cmsForm": form}, &signed))
+		a, err := d.verify(t.Context(), presentation{party: kyc, use: useIdentity, cms: signed.CmsSignedData, content: content})
+		if err != nil || a.verdict != valid || len(signed.Signature) != 0 || len(signed.Certificate) == 0 {
+			t.Errorf("%s: %+v, %v", form, a, err)
+		}
+	}
 	must(event("EVENT_EXPIRE"))
 	visit(invalid)
 
@@ -210,6 +218,10 @@ func TestServiceOverHTTP(t *testing.T) {
 	must(post("/v1/sandbox/faults", map[string]any{}, &struct{}{}))
 	if fault, _ := s.world.Faults(); fault.Kind != sandbox.OCSPHealthy {
 		t.Errorf("fault %v was not healed", fault)
+	}
+	ofChallenge := map[string]any{"challenge": []byte("x"), "secret": p.Pin, "cmsForm": "CMS_FORM_ATTACHED"}
+	if err := post("/v1/sandbox/"+p.Name+":sign", ofChallenge, &struct{}{}); err == nil || !strings.Contains(err.Error(), `"cms_form"`) {
+		t.Errorf("CMS of a challenge: %v", err)
 	}
 	for path, request := range map[string]any{
 		"/v1/sandbox/phones/999:sign":          map[string]any{"challenge": []byte("x"), "secret": "1234"},

@@ -33,6 +33,7 @@ type presentation struct {
 	algorithm   string
 	challenge   []byte // or
 	content     []byte
+	cms         []byte // in place of signature and algorithm
 	method      string // revocation method; empty for the profile's
 }
 
@@ -126,9 +127,12 @@ func (s *stage) answerTo(p *sandbox.Phone, challenge []byte, a sandbox.Algorithm
 	return out
 }
 
+// transaction is what is signed where a content is.
+const transaction = "口座開設申込書 2026-11-23 普通預金"
+
 // signContent lets the phone sign the content of a transaction.
 func (s *stage) signContent(p *sandbox.Phone, o ...func(*presentation)) presentation {
-	content := []byte("口座開設申込書 2026-11-23 普通預金")
+	content := []byte(transaction)
 	signature, err := p.SignContent(sandbox.DefaultPassword, sandbox.DefaultAlgorithm, content)
 	check(err)
 	out := presentation{party: kyc, use: useIdentity, certificate: p.Certificate(sandbox.Sign).DER,
@@ -137,6 +141,25 @@ func (s *stage) signContent(p *sandbox.Phone, o ...func(*presentation)) presenta
 		change(&out)
 	}
 	return out
+}
+
+// signCMS lets the phone make a CMS message of the same content. Neither certificate nor content is beside it.
+func (s *stage) signCMS(p *sandbox.Phone, o sandbox.CMSOptions, changes ...func(*presentation)) presentation {
+	secret := sandbox.DefaultPassword
+	if o.Authority == sandbox.Auth {
+		secret = sandbox.DefaultPIN
+	}
+	message, err := p.SignCMS(secret, []byte(transaction), o)
+	check(err)
+	out := presentation{party: kyc, use: useIdentity, cms: message}
+	for _, change := range changes {
+		change(&out)
+	}
+	return out
+}
+
+func beside(content string) func(*presentation) {
+	return func(p *presentation) { p.content = []byte(content) }
 }
 
 // publish makes the server fetch what the world now says, as its schedule would.

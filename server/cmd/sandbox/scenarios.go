@@ -204,6 +204,33 @@ var scenarios = []scenario{
 			return s.answerTo(s.issue(sandbox.IssueOptions{}), challenge, sandbox.RSAPKCS1SHA1, presentation{party: kiosk, use: useConvenience}), nil
 		}},
 
+	{"good_identity_cms", "CMSで本人確認: 正常(4情報つき)", "identity verification by CMS, good, with attributes", valid, nil,
+		func(ctx context.Context, s *stage) (presentation, error) {
+			return s.signCMS(s.issuePlain(), sandbox.CMSOptions{SigningTime: true}), nil
+		}},
+	{"good_identity_cms_detached", "CMSで本人確認: 内容は別送", "identity verification by CMS, the content beside it", valid, nil,
+		func(ctx context.Context, s *stage) (presentation, error) {
+			return s.signCMS(s.issuePlain(), sandbox.CMSOptions{Detached: true}, beside(transaction)), nil
+		}},
+	{"cms_changed_content", "CMS: 署名後に内容を改ざん", "CMS: content changed after it was signed", invalid, []reason.ID{reason.CMSMessageDigestMismatch},
+		func(ctx context.Context, s *stage) (presentation, error) {
+			return s.signCMS(s.issuePlain(), sandbox.CMSOptions{Fault: sandbox.CMSContentChanged}), nil
+		}},
+	{"cms_other_content", "CMS: 提示した内容と中身が違う", "CMS: another content inside than the one presented", invalid, []reason.ID{reason.CMSContentMismatch},
+		func(ctx context.Context, s *stage) (presentation, error) {
+			return s.signCMS(s.issuePlain(), sandbox.CMSOptions{}, beside("定期預金")), nil
+		}},
+	{"cms_revoked", "CMS: アプリで失効", "CMS: revoked in the app", invalid, []reason.ID{reason.Revoked},
+		func(ctx context.Context, s *stage) (presentation, error) {
+			p := s.issuePlain()
+			s.publish(ctx, s.world.Revoke(p, sandbox.DefaultPassword))
+			return s.signCMS(p, sandbox.CMSOptions{}), nil
+		}},
+	{"cms_wrong_kind", "CMS: 利用者証明用証明書で本人確認", "CMS: a user-authentication certificate for identity verification", invalid, []reason.ID{reason.WrongKind},
+		func(ctx context.Context, s *stage) (presentation, error) {
+			return s.signCMS(s.issue(sandbox.IssueOptions{}), sandbox.CMSOptions{Authority: sandbox.Auth}), nil
+		}},
+
 	{"wrong_partition", "対象の失効リストがない", "no list for the certificate's partition", indeterminate, []reason.ID{reason.CRLMissing},
 		func(ctx context.Context, s *stage) (presentation, error) {
 			return s.answer(ctx, s.issue(sandbox.IssueOptions{Municipality: sandbox.UnpublishedMunicipality}), kiosk, useConvenience, by("CRL")), nil

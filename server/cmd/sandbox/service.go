@@ -117,6 +117,18 @@ func (s *service) Sign(_ context.Context, r *sandboxv1.SignRequest) (*sandboxv1.
 	if !ok {
 		return nil, failure(codes.InvalidArgument, "UNKNOWN_ALGORITHM", "the phone does not know this signature algorithm")
 	}
+	named := r.GetSignatureAlgorithm()
+	if named == 0 {
+		named = tashikav1.SignatureAlgorithm_SIGNATURE_ALGORITHM_RSASSA_PKCS1_V15_SHA256
+	}
+	if form := r.GetCmsForm(); form != 0 {
+		message, err := p.SignCMS(r.GetSecret(), r.GetContent(), sandbox.CMSOptions{Algorithm: algorithm, SigningTime: true,
+			Detached: form == sandboxv1.CmsForm_CMS_FORM_DETACHED})
+		if err != nil {
+			return nil, refusal(err)
+		}
+		return &sandboxv1.SignResponse{Certificate: p.Certificate(sandbox.Sign).DER, CmsSignedData: message, SignatureAlgorithm: named}, nil
+	}
 	authority, sign, message := sandbox.Auth, p.SignChallenge, r.GetChallenge()
 	if content, isContent := r.GetToBeSigned().(*sandboxv1.SignRequest_Content); isContent {
 		authority, sign, message = sandbox.Sign, p.SignContent, content.Content
@@ -124,10 +136,6 @@ func (s *service) Sign(_ context.Context, r *sandboxv1.SignRequest) (*sandboxv1.
 	value, err := sign(r.GetSecret(), algorithm, message)
 	if err != nil {
 		return nil, refusal(err)
-	}
-	named := r.GetSignatureAlgorithm()
-	if named == 0 {
-		named = tashikav1.SignatureAlgorithm_SIGNATURE_ALGORITHM_RSASSA_PKCS1_V15_SHA256
 	}
 	return &sandboxv1.SignResponse{Certificate: p.Certificate(authority).DER, Signature: value, SignatureAlgorithm: named}, nil
 }

@@ -140,6 +140,59 @@ func (Flaw) EnumDescriptor() ([]byte, []int) {
 	return file_tashika_sandbox_v1_sandbox_proto_rawDescGZIP(), []int{1}
 }
 
+// CmsForm of a CMS message.
+type CmsForm int32
+
+const (
+	// No message: the signature as it is.
+	CmsForm_CMS_FORM_UNSPECIFIED CmsForm = 0
+	// The content is inside.
+	CmsForm_CMS_FORM_ATTACHED CmsForm = 1
+	// The content is not inside.
+	CmsForm_CMS_FORM_DETACHED CmsForm = 2
+)
+
+// Enum value maps for CmsForm.
+var (
+	CmsForm_name = map[int32]string{
+		0: "CMS_FORM_UNSPECIFIED",
+		1: "CMS_FORM_ATTACHED",
+		2: "CMS_FORM_DETACHED",
+	}
+	CmsForm_value = map[string]int32{
+		"CMS_FORM_UNSPECIFIED": 0,
+		"CMS_FORM_ATTACHED":    1,
+		"CMS_FORM_DETACHED":    2,
+	}
+)
+
+func (x CmsForm) Enum() *CmsForm {
+	p := new(CmsForm)
+	*p = x
+	return p
+}
+
+func (x CmsForm) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (CmsForm) Descriptor() protoreflect.EnumDescriptor {
+	return file_tashika_sandbox_v1_sandbox_proto_enumTypes[2].Descriptor()
+}
+
+func (CmsForm) Type() protoreflect.EnumType {
+	return &file_tashika_sandbox_v1_sandbox_proto_enumTypes[2]
+}
+
+func (x CmsForm) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use CmsForm.Descriptor instead.
+func (CmsForm) EnumDescriptor() ([]byte, []int) {
+	return file_tashika_sandbox_v1_sandbox_proto_rawDescGZIP(), []int{2}
+}
+
 // Event in the life of smartphone certificates.
 type Event int32
 
@@ -202,11 +255,11 @@ func (x Event) String() string {
 }
 
 func (Event) Descriptor() protoreflect.EnumDescriptor {
-	return file_tashika_sandbox_v1_sandbox_proto_enumTypes[2].Descriptor()
+	return file_tashika_sandbox_v1_sandbox_proto_enumTypes[3].Descriptor()
 }
 
 func (Event) Type() protoreflect.EnumType {
-	return &file_tashika_sandbox_v1_sandbox_proto_enumTypes[2]
+	return &file_tashika_sandbox_v1_sandbox_proto_enumTypes[3]
 }
 
 func (x Event) Number() protoreflect.EnumNumber {
@@ -215,7 +268,7 @@ func (x Event) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Event.Descriptor instead.
 func (Event) EnumDescriptor() ([]byte, []int) {
-	return file_tashika_sandbox_v1_sandbox_proto_rawDescGZIP(), []int{2}
+	return file_tashika_sandbox_v1_sandbox_proto_rawDescGZIP(), []int{3}
 }
 
 // OcspFault of the responders.
@@ -267,11 +320,11 @@ func (x OcspFault) String() string {
 }
 
 func (OcspFault) Descriptor() protoreflect.EnumDescriptor {
-	return file_tashika_sandbox_v1_sandbox_proto_enumTypes[3].Descriptor()
+	return file_tashika_sandbox_v1_sandbox_proto_enumTypes[4].Descriptor()
 }
 
 func (OcspFault) Type() protoreflect.EnumType {
-	return &file_tashika_sandbox_v1_sandbox_proto_enumTypes[3]
+	return &file_tashika_sandbox_v1_sandbox_proto_enumTypes[4]
 }
 
 func (x OcspFault) Number() protoreflect.EnumNumber {
@@ -280,7 +333,7 @@ func (x OcspFault) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use OcspFault.Descriptor instead.
 func (OcspFault) EnumDescriptor() ([]byte, []int) {
-	return file_tashika_sandbox_v1_sandbox_proto_rawDescGZIP(), []int{3}
+	return file_tashika_sandbox_v1_sandbox_proto_rawDescGZIP(), []int{4}
 }
 
 // ListFault of one partition's lists.
@@ -332,11 +385,11 @@ func (x ListFault) String() string {
 }
 
 func (ListFault) Descriptor() protoreflect.EnumDescriptor {
-	return file_tashika_sandbox_v1_sandbox_proto_enumTypes[4].Descriptor()
+	return file_tashika_sandbox_v1_sandbox_proto_enumTypes[5].Descriptor()
 }
 
 func (ListFault) Type() protoreflect.EnumType {
-	return &file_tashika_sandbox_v1_sandbox_proto_enumTypes[4]
+	return &file_tashika_sandbox_v1_sandbox_proto_enumTypes[5]
 }
 
 func (x ListFault) Number() protoreflect.EnumNumber {
@@ -345,7 +398,7 @@ func (x ListFault) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ListFault.Descriptor instead.
 func (ListFault) EnumDescriptor() ([]byte, []int) {
-	return file_tashika_sandbox_v1_sandbox_proto_rawDescGZIP(), []int{4}
+	return file_tashika_sandbox_v1_sandbox_proto_rawDescGZIP(), []int{5}
 }
 
 // Phone is an invented holder's smartphone. Its secrets are shown because nothing
@@ -676,8 +729,10 @@ type SignRequest struct {
 	Secret string `protobuf:"bytes,4,opt,name=secret,proto3" json:"secret,omitempty"`
 	// Algorithm; PKCS#1 v1.5 (or ECDSA, by the key) with SHA-256 if unspecified.
 	SignatureAlgorithm v1.SignatureAlgorithm `protobuf:"varint,5,opt,name=signature_algorithm,json=signatureAlgorithm,proto3,enum=tashika.v1.SignatureAlgorithm" json:"signature_algorithm,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	// For content: makes a CMS SignedData of it, with the certificate inside.
+	CmsForm       CmsForm `protobuf:"varint,6,opt,name=cms_form,json=cmsForm,proto3,enum=tashika.sandbox.v1.CmsForm" json:"cms_form,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SignRequest) Reset() {
@@ -756,6 +811,13 @@ func (x *SignRequest) GetSignatureAlgorithm() v1.SignatureAlgorithm {
 	return v1.SignatureAlgorithm(0)
 }
 
+func (x *SignRequest) GetCmsForm() CmsForm {
+	if x != nil {
+		return x.CmsForm
+	}
+	return CmsForm_CMS_FORM_UNSPECIFIED
+}
+
 type isSignRequest_ToBeSigned interface {
 	isSignRequest_ToBeSigned()
 }
@@ -779,12 +841,14 @@ type SignResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The certificate of the key, DER.
 	Certificate []byte `protobuf:"bytes,1,opt,name=certificate,proto3" json:"certificate,omitempty"`
-	// The signature value.
+	// The signature value; empty where it is in cms_signed_data.
 	Signature []byte `protobuf:"bytes,2,opt,name=signature,proto3" json:"signature,omitempty"`
 	// Its algorithm.
 	SignatureAlgorithm v1.SignatureAlgorithm `protobuf:"varint,3,opt,name=signature_algorithm,json=signatureAlgorithm,proto3,enum=tashika.v1.SignatureAlgorithm" json:"signature_algorithm,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	// The CMS message, DER, where one was asked for.
+	CmsSignedData []byte `protobuf:"bytes,4,opt,name=cms_signed_data,json=cmsSignedData,proto3" json:"cms_signed_data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SignResponse) Reset() {
@@ -836,6 +900,13 @@ func (x *SignResponse) GetSignatureAlgorithm() v1.SignatureAlgorithm {
 		return x.SignatureAlgorithm
 	}
 	return v1.SignatureAlgorithm(0)
+}
+
+func (x *SignResponse) GetCmsSignedData() []byte {
+	if x != nil {
+		return x.CmsSignedData
+	}
+	return nil
 }
 
 // PlayEventRequest names an event.
@@ -1137,19 +1208,22 @@ const file_tashika_sandbox_v1_sandbox_proto_rawDesc = "" +
 	"page_token\x18\x02 \x01(\tB\f\xe2A\x01\x01\xbaH\x05r\x03(\x80\x02R\tpageToken\"o\n" +
 	"\x12ListPhonesResponse\x121\n" +
 	"\x06phones\x18\x01 \x03(\v2\x19.tashika.sandbox.v1.PhoneR\x06phones\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xa4\x02\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xe8\x03\n" +
 	"\vSignRequest\x12#\n" +
 	"\x05phone\x18\x01 \x01(\tB\r\xe2A\x01\x02\xbaH\x06r\x04\x10\x01\x18@R\x05phone\x12*\n" +
 	"\tchallenge\x18\x02 \x01(\fB\n" +
 	"\xbaH\az\x05\x10\x01\x18\x80\x02H\x00R\tchallenge\x12'\n" +
 	"\acontent\x18\x03 \x01(\fB\v\xbaH\bz\x06\x10\x01\x18\x80\x80@H\x00R\acontent\x12%\n" +
 	"\x06secret\x18\x04 \x01(\tB\r\xe2A\x01\x02\xbaH\x06r\x04\x10\x01\x18\x10R\x06secret\x12]\n" +
-	"\x13signature_algorithm\x18\x05 \x01(\x0e2\x1e.tashika.v1.SignatureAlgorithmB\f\xe2A\x01\x01\xbaH\x05\x82\x01\x02\x10\x01R\x12signatureAlgorithmB\x15\n" +
-	"\fto_be_signed\x12\x05\xbaH\x02\b\x01\"\x9f\x01\n" +
+	"\x13signature_algorithm\x18\x05 \x01(\x0e2\x1e.tashika.v1.SignatureAlgorithmB\f\xe2A\x01\x01\xbaH\x05\x82\x01\x02\x10\x01R\x12signatureAlgorithm\x12D\n" +
+	"\bcms_form\x18\x06 \x01(\x0e2\x1b.tashika.sandbox.v1.CmsFormB\f\xe2A\x01\x01\xbaH\x05\x82\x01\x02\x10\x01R\acmsForm:|\xbaHy\x1aw\n" +
+	"\x15cms_form.only_content\x124a CMS message is made of content, not of a challenge\x1a(!has(this.cms_form) || has(this.content)B\x15\n" +
+	"\fto_be_signed\x12\x05\xbaH\x02\b\x01\"\xc7\x01\n" +
 	"\fSignResponse\x12 \n" +
 	"\vcertificate\x18\x01 \x01(\fR\vcertificate\x12\x1c\n" +
 	"\tsignature\x18\x02 \x01(\fR\tsignature\x12O\n" +
-	"\x13signature_algorithm\x18\x03 \x01(\x0e2\x1e.tashika.v1.SignatureAlgorithmR\x12signatureAlgorithm\"\xb0\x01\n" +
+	"\x13signature_algorithm\x18\x03 \x01(\x0e2\x1e.tashika.v1.SignatureAlgorithmR\x12signatureAlgorithm\x12&\n" +
+	"\x0fcms_signed_data\x18\x04 \x01(\fR\rcmsSignedData\"\xb0\x01\n" +
 	"\x10PlayEventRequest\x12#\n" +
 	"\x05phone\x18\x01 \x01(\tB\r\xe2A\x01\x02\xbaH\x06r\x04\x10\x01\x18@R\x05phone\x12?\n" +
 	"\x05event\x18\x02 \x01(\x0e2\x19.tashika.sandbox.v1.EventB\x0e\xe2A\x01\x02\xbaH\a\x82\x01\x04\x10\x01 \x00R\x05event\x126\n" +
@@ -1178,7 +1252,11 @@ const file_tashika_sandbox_v1_sandbox_proto_rawDesc = "" +
 	"\x10FLAW_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16FLAW_FOREIGN_AUTHORITY\x10\x01\x12\x1e\n" +
 	"\x1aFLAW_FORGED_KEY_IDENTIFIER\x10\x02\x12\x1e\n" +
-	"\x1aFLAW_UNPUBLISHED_PARTITION\x10\x03*\xca\x01\n" +
+	"\x1aFLAW_UNPUBLISHED_PARTITION\x10\x03*Q\n" +
+	"\aCmsForm\x12\x18\n" +
+	"\x14CMS_FORM_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11CMS_FORM_ATTACHED\x10\x01\x12\x15\n" +
+	"\x11CMS_FORM_DETACHED\x10\x02*\xca\x01\n" +
 	"\x05Event\x12\x15\n" +
 	"\x11EVENT_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11EVENT_REPORT_LOST\x10\x01\x12\x13\n" +
@@ -1224,61 +1302,63 @@ func file_tashika_sandbox_v1_sandbox_proto_rawDescGZIP() []byte {
 	return file_tashika_sandbox_v1_sandbox_proto_rawDescData
 }
 
-var file_tashika_sandbox_v1_sandbox_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_tashika_sandbox_v1_sandbox_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
 var file_tashika_sandbox_v1_sandbox_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_tashika_sandbox_v1_sandbox_proto_goTypes = []any{
 	(KeyAlgorithm)(0),             // 0: tashika.sandbox.v1.KeyAlgorithm
 	(Flaw)(0),                     // 1: tashika.sandbox.v1.Flaw
-	(Event)(0),                    // 2: tashika.sandbox.v1.Event
-	(OcspFault)(0),                // 3: tashika.sandbox.v1.OcspFault
-	(ListFault)(0),                // 4: tashika.sandbox.v1.ListFault
-	(*Phone)(nil),                 // 5: tashika.sandbox.v1.Phone
-	(*IssuePhoneRequest)(nil),     // 6: tashika.sandbox.v1.IssuePhoneRequest
-	(*IssuePhoneResponse)(nil),    // 7: tashika.sandbox.v1.IssuePhoneResponse
-	(*ListPhonesRequest)(nil),     // 8: tashika.sandbox.v1.ListPhonesRequest
-	(*ListPhonesResponse)(nil),    // 9: tashika.sandbox.v1.ListPhonesResponse
-	(*SignRequest)(nil),           // 10: tashika.sandbox.v1.SignRequest
-	(*SignResponse)(nil),          // 11: tashika.sandbox.v1.SignResponse
-	(*PlayEventRequest)(nil),      // 12: tashika.sandbox.v1.PlayEventRequest
-	(*PlayEventResponse)(nil),     // 13: tashika.sandbox.v1.PlayEventResponse
-	(*PartitionFault)(nil),        // 14: tashika.sandbox.v1.PartitionFault
-	(*SetFaultsRequest)(nil),      // 15: tashika.sandbox.v1.SetFaultsRequest
-	(*SetFaultsResponse)(nil),     // 16: tashika.sandbox.v1.SetFaultsResponse
-	(*v1.HolderAttributes)(nil),   // 17: tashika.v1.HolderAttributes
-	(v1.SignatureAlgorithm)(0),    // 18: tashika.v1.SignatureAlgorithm
-	(*timestamppb.Timestamp)(nil), // 19: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 20: google.protobuf.Duration
+	(CmsForm)(0),                  // 2: tashika.sandbox.v1.CmsForm
+	(Event)(0),                    // 3: tashika.sandbox.v1.Event
+	(OcspFault)(0),                // 4: tashika.sandbox.v1.OcspFault
+	(ListFault)(0),                // 5: tashika.sandbox.v1.ListFault
+	(*Phone)(nil),                 // 6: tashika.sandbox.v1.Phone
+	(*IssuePhoneRequest)(nil),     // 7: tashika.sandbox.v1.IssuePhoneRequest
+	(*IssuePhoneResponse)(nil),    // 8: tashika.sandbox.v1.IssuePhoneResponse
+	(*ListPhonesRequest)(nil),     // 9: tashika.sandbox.v1.ListPhonesRequest
+	(*ListPhonesResponse)(nil),    // 10: tashika.sandbox.v1.ListPhonesResponse
+	(*SignRequest)(nil),           // 11: tashika.sandbox.v1.SignRequest
+	(*SignResponse)(nil),          // 12: tashika.sandbox.v1.SignResponse
+	(*PlayEventRequest)(nil),      // 13: tashika.sandbox.v1.PlayEventRequest
+	(*PlayEventResponse)(nil),     // 14: tashika.sandbox.v1.PlayEventResponse
+	(*PartitionFault)(nil),        // 15: tashika.sandbox.v1.PartitionFault
+	(*SetFaultsRequest)(nil),      // 16: tashika.sandbox.v1.SetFaultsRequest
+	(*SetFaultsResponse)(nil),     // 17: tashika.sandbox.v1.SetFaultsResponse
+	(*v1.HolderAttributes)(nil),   // 18: tashika.v1.HolderAttributes
+	(v1.SignatureAlgorithm)(0),    // 19: tashika.v1.SignatureAlgorithm
+	(*timestamppb.Timestamp)(nil), // 20: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 21: google.protobuf.Duration
 }
 var file_tashika_sandbox_v1_sandbox_proto_depIdxs = []int32{
-	17, // 0: tashika.sandbox.v1.Phone.holder:type_name -> tashika.v1.HolderAttributes
+	18, // 0: tashika.sandbox.v1.Phone.holder:type_name -> tashika.v1.HolderAttributes
 	1,  // 1: tashika.sandbox.v1.IssuePhoneRequest.flaw:type_name -> tashika.sandbox.v1.Flaw
 	0,  // 2: tashika.sandbox.v1.IssuePhoneRequest.key_algorithm:type_name -> tashika.sandbox.v1.KeyAlgorithm
-	5,  // 3: tashika.sandbox.v1.IssuePhoneResponse.phone:type_name -> tashika.sandbox.v1.Phone
-	5,  // 4: tashika.sandbox.v1.ListPhonesResponse.phones:type_name -> tashika.sandbox.v1.Phone
-	18, // 5: tashika.sandbox.v1.SignRequest.signature_algorithm:type_name -> tashika.v1.SignatureAlgorithm
-	18, // 6: tashika.sandbox.v1.SignResponse.signature_algorithm:type_name -> tashika.v1.SignatureAlgorithm
-	2,  // 7: tashika.sandbox.v1.PlayEventRequest.event:type_name -> tashika.sandbox.v1.Event
-	5,  // 8: tashika.sandbox.v1.PlayEventResponse.phone:type_name -> tashika.sandbox.v1.Phone
-	19, // 9: tashika.sandbox.v1.PlayEventResponse.event_time:type_name -> google.protobuf.Timestamp
-	4,  // 10: tashika.sandbox.v1.PartitionFault.fault:type_name -> tashika.sandbox.v1.ListFault
-	3,  // 11: tashika.sandbox.v1.SetFaultsRequest.ocsp_fault:type_name -> tashika.sandbox.v1.OcspFault
-	20, // 12: tashika.sandbox.v1.SetFaultsRequest.ocsp_delay:type_name -> google.protobuf.Duration
-	14, // 13: tashika.sandbox.v1.SetFaultsRequest.partition_faults:type_name -> tashika.sandbox.v1.PartitionFault
-	6,  // 14: tashika.sandbox.v1.SandboxService.IssuePhone:input_type -> tashika.sandbox.v1.IssuePhoneRequest
-	8,  // 15: tashika.sandbox.v1.SandboxService.ListPhones:input_type -> tashika.sandbox.v1.ListPhonesRequest
-	10, // 16: tashika.sandbox.v1.SandboxService.Sign:input_type -> tashika.sandbox.v1.SignRequest
-	12, // 17: tashika.sandbox.v1.SandboxService.PlayEvent:input_type -> tashika.sandbox.v1.PlayEventRequest
-	15, // 18: tashika.sandbox.v1.SandboxService.SetFaults:input_type -> tashika.sandbox.v1.SetFaultsRequest
-	7,  // 19: tashika.sandbox.v1.SandboxService.IssuePhone:output_type -> tashika.sandbox.v1.IssuePhoneResponse
-	9,  // 20: tashika.sandbox.v1.SandboxService.ListPhones:output_type -> tashika.sandbox.v1.ListPhonesResponse
-	11, // 21: tashika.sandbox.v1.SandboxService.Sign:output_type -> tashika.sandbox.v1.SignResponse
-	13, // 22: tashika.sandbox.v1.SandboxService.PlayEvent:output_type -> tashika.sandbox.v1.PlayEventResponse
-	16, // 23: tashika.sandbox.v1.SandboxService.SetFaults:output_type -> tashika.sandbox.v1.SetFaultsResponse
-	19, // [19:24] is the sub-list for method output_type
-	14, // [14:19] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	6,  // 3: tashika.sandbox.v1.IssuePhoneResponse.phone:type_name -> tashika.sandbox.v1.Phone
+	6,  // 4: tashika.sandbox.v1.ListPhonesResponse.phones:type_name -> tashika.sandbox.v1.Phone
+	19, // 5: tashika.sandbox.v1.SignRequest.signature_algorithm:type_name -> tashika.v1.SignatureAlgorithm
+	2,  // 6: tashika.sandbox.v1.SignRequest.cms_form:type_name -> tashika.sandbox.v1.CmsForm
+	19, // 7: tashika.sandbox.v1.SignResponse.signature_algorithm:type_name -> tashika.v1.SignatureAlgorithm
+	3,  // 8: tashika.sandbox.v1.PlayEventRequest.event:type_name -> tashika.sandbox.v1.Event
+	6,  // 9: tashika.sandbox.v1.PlayEventResponse.phone:type_name -> tashika.sandbox.v1.Phone
+	20, // 10: tashika.sandbox.v1.PlayEventResponse.event_time:type_name -> google.protobuf.Timestamp
+	5,  // 11: tashika.sandbox.v1.PartitionFault.fault:type_name -> tashika.sandbox.v1.ListFault
+	4,  // 12: tashika.sandbox.v1.SetFaultsRequest.ocsp_fault:type_name -> tashika.sandbox.v1.OcspFault
+	21, // 13: tashika.sandbox.v1.SetFaultsRequest.ocsp_delay:type_name -> google.protobuf.Duration
+	15, // 14: tashika.sandbox.v1.SetFaultsRequest.partition_faults:type_name -> tashika.sandbox.v1.PartitionFault
+	7,  // 15: tashika.sandbox.v1.SandboxService.IssuePhone:input_type -> tashika.sandbox.v1.IssuePhoneRequest
+	9,  // 16: tashika.sandbox.v1.SandboxService.ListPhones:input_type -> tashika.sandbox.v1.ListPhonesRequest
+	11, // 17: tashika.sandbox.v1.SandboxService.Sign:input_type -> tashika.sandbox.v1.SignRequest
+	13, // 18: tashika.sandbox.v1.SandboxService.PlayEvent:input_type -> tashika.sandbox.v1.PlayEventRequest
+	16, // 19: tashika.sandbox.v1.SandboxService.SetFaults:input_type -> tashika.sandbox.v1.SetFaultsRequest
+	8,  // 20: tashika.sandbox.v1.SandboxService.IssuePhone:output_type -> tashika.sandbox.v1.IssuePhoneResponse
+	10, // 21: tashika.sandbox.v1.SandboxService.ListPhones:output_type -> tashika.sandbox.v1.ListPhonesResponse
+	12, // 22: tashika.sandbox.v1.SandboxService.Sign:output_type -> tashika.sandbox.v1.SignResponse
+	14, // 23: tashika.sandbox.v1.SandboxService.PlayEvent:output_type -> tashika.sandbox.v1.PlayEventResponse
+	17, // 24: tashika.sandbox.v1.SandboxService.SetFaults:output_type -> tashika.sandbox.v1.SetFaultsResponse
+	20, // [20:25] is the sub-list for method output_type
+	15, // [15:20] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_tashika_sandbox_v1_sandbox_proto_init() }
@@ -1295,7 +1375,7 @@ func file_tashika_sandbox_v1_sandbox_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tashika_sandbox_v1_sandbox_proto_rawDesc), len(file_tashika_sandbox_v1_sandbox_proto_rawDesc)),
-			NumEnums:      5,
+			NumEnums:      6,
 			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   1,
