@@ -14,7 +14,7 @@ import (
 // not safe for concurrent use, but Options.Accept may call Build again.
 type Builder struct {
 	Settings
-	bySubject   map[string][]*pkix.Certificate // the untrusted ones, by the canonical form of the name
+	bySubject   map[string][]*pkix.Certificate // the untrusted ones, by Key of the name
 	signed      map[link][]reason.ID           // what was found against signatures; nothing if they are right
 	keys        map[*pkix.Certificate]*signature.PublicKey
 	authorities map[*pkix.Certificate][]reason.ID // what checkAuthority found
@@ -28,7 +28,7 @@ func NewBuilder(untrusted []*pkix.Certificate, s Settings) *Builder {
 	b := &Builder{Settings: s, bySubject: map[string][]*pkix.Certificate{}, signed: map[link][]reason.ID{},
 		keys: map[*pkix.Certificate]*signature.PublicKey{}, authorities: map[*pkix.Certificate][]reason.ID{}}
 	for _, u := range untrusted {
-		name := u.Subject.Canonical()
+		name := u.Subject.Key()
 		b.bySubject[name] = append(b.bySubject[name], u)
 	}
 	return b
@@ -36,18 +36,18 @@ func NewBuilder(untrusted []*pkix.Certificate, s Settings) *Builder {
 
 // BySubject are the untrusted certificates with a name.
 func (b *Builder) BySubject(name pkix.Name) []*pkix.Certificate {
-	canonical := name.Canonical()
-	if canonical == "" { // empty, or not comparable
-		return nil
-	}
-	return b.bySubject[canonical]
+	return b.bySubject[name.Key()]
 }
 
 // Build finds a certification path from the target to one of the anchors (RFC 4158), and validates it. It goes from the target
 // upwards, the likeliest issuer first, and back where a path ends or is refused, until a path is valid, there are no
 // more, or the budget is spent. Without a path the findings are those of the one that came closest; they are never empty then.
 func (b *Builder) Build(target *pkix.Certificate, o Options) (*Path, []reason.ID) {
-	s := &search{Builder: b, o: o}
+	s := &search{Builder: b, o: o, byName: map[string][]*Anchor{}}
+	for _, a := range o.Anchors {
+		name := a.Certificate.Subject.Key()
+		s.byName[name] = append(s.byName[name], a)
+	}
 	if found := b.checkTarget(target); len(found) > 0 {
 		return nil, found
 	}
@@ -67,6 +67,7 @@ func (b *Builder) Build(target *pkix.Certificate, o Options) (*Path, []reason.ID
 type search struct {
 	*Builder
 	o       Options
+	byName  map[string][]*Anchor // by Key of the name
 	found   *Path
 	spent   bool
 	closest []reason.ID
@@ -98,19 +99,18 @@ func (b *search) done() bool { return b.found != nil || b.spent }
 // climb tries everything above the last certificate of upwards, which begins with the target.
 func (b *search) climb(upwards []*pkix.Certificate) {
 	c := upwards[len(upwards)-1]
-	for _, a := range b.o.Anchors {
-		if b.done() {
+	name := c.Issuer.Key()
+	for _, a := range b.byName[name] {
+		if b.done() || !b.step() {
 			return
 		}
-		if !c.Issuer.Empty() && a.Certificate.Subject.Equal(c.Issuer) && b.step() {
-			b.finish(upwards, a)
-		}
+		b.finish(upwards, a)
 	}
 	if len(upwards) > maxPathLength || b.o.MaxIntermediates >= 0 && len(upwards) > b.o.MaxIntermediates+1 {
 		b.refuse(rankPath, []reason.ID{reason.PathTooLong})
 		return
 	}
-	for _, issuer := range b.issuers(c) {
+	for _, issuer := range b.issuers(c, name) {
 		if b.done() || !b.step() {
 			return
 		}
@@ -178,8 +178,8 @@ func (b *search) finish(upwards []*pkix.Certificate, a *Anchor) {
 
 // issuers are the candidates for the issuer of a certificate by name, the likeliest first: the key identifiers that agree
 // before those that say nothing, before those that differ; then those valid at the time; then those that are valid longer.
-func (b *Builder) issuers(c *pkix.Certificate) []*pkix.Certificate {
-	out := slices.Clone(b.BySubject(c.Issuer))
+func (b *Builder) issuers(c *pkix.Certificate, name string) []*pkix.Certificate {
+	out := slices.Clone(b.bySubject[name])
 	likeliness := func(issuer *pkix.Certificate) int {
 		n := 0
 		switch {
@@ -275,6 +275,8 @@ func (b *Builder) checkAuthority(c *pkix.Certificate) []reason.ID {
 	found.add(c.Version != 3 || !c.IsCA, reason.IssuerNotAllowed)
 	// RFC 5280 section 6.1.4 (n).
 	found.add(c.HasKeyUsage && c.KeyUsage&pkix.KeyCertSign == 0, reason.IssuerNotAllowed)
+	// RFC 5280 section 4.1.2.4: a non-empty issuer.
+	found.add(c.Issuer.Empty(), reason.IssuerMissing)
 	// RFC 5280 section 6.1.4 (o).
 	found.add(len(c.UnknownCritical) > 0, reason.UnknownCriticalExtension)
 	if b.Strict {

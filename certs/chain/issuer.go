@@ -29,7 +29,8 @@ func FindIssuer(c *pkix.Certificate, set *anchors.Set, at time.Time) (*anchors.A
 }
 
 func validAt(c *pkix.Certificate, at time.Time) bool {
-	return !at.Before(c.NotBefore) && !at.After(c.NotAfter)
+	early, late := checkTime(c, at)
+	return !early && !late
 }
 
 // CheckIssuer checks that the anchor may issue certificates at the given time.

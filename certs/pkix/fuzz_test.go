@@ -82,6 +82,9 @@ func FuzzName(f *testing.F) {
 		if err != nil || !s.Empty() || len(der) > 4096 {
 			return
 		}
+		if !n.Equal(n) || n.Key() != append(Name{}, n...).Key() {
+			t.Error("not equal to itself")
+		}
 		canonical := n.Canonical()
 		if canonical == "" {
 			return

@@ -89,6 +89,15 @@ func (n Name) Equal(other Name) bool {
 	return a != "" && a == b
 }
 
+// Key is equal for names that are Equal, and only for them: fit for a map, also where a name cannot be compared but
+// octet for octet.
+func (n Name) Key() string {
+	if canonical := n.Canonical(); canonical != "" {
+		return "=" + canonical
+	}
+	return string(n)
+}
+
 // Canonical is a form that is equal for equal names and only for them, fit for a map
 // key. It is empty where the name is malformed or has a value that cannot be compared.
 func (n Name) Canonical() string {
