@@ -1,12 +1,13 @@
 // Command tashika is the command line of a relying party: it lets a developer, an operator or
-// a shell script ask a Tashika server what a kiosk asks, and read a certificate without any
-// server.
+// a shell script ask a Tashika server what a kiosk asks, and read or judge a certificate
+// without any server.
 //
 // It is a thin skin over the SDK, so that whatever it can do a Go program can do, and it adds
 // only what a terminal needs: files, an aligned text in Japanese and English, JSON, and exit
 // statuses. With -json it prints the JSON of the HTTP API (proto JSON: lower camel case, whole
 // names of enumerations, fields without a value left out), so that one description, the
-// OpenAPI document, serves both. Inspect is not of the API: see its help.
+// OpenAPI document, serves both. Inspect and validate are not of the API: they work offline, over
+// package certs, and validate -batch is the door for whoever wants to measure the engine.
 //
 // What it refuses: secrets as arguments, where every user of the machine reads them (a
 // token comes from a file); plaintext to another machine; and to let anything that comes
