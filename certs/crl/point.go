@@ -45,10 +45,9 @@ func (p *IssuingDistributionPoint) scope(names []string) string {
 
 // point is a distribution point of a certificate, made ready to be held against lists.
 type point struct {
-	issuers  map[string]bool // nameKeys of who may have issued the list
-	names    []string        // generalNameKeys
-	relative []byte          // one more, below the name of the list's issuer
-	reasons  uint16
+	issuers map[string]string // who may have issued the list: his nameKey, and the relative name made whole below it, if there is one
+	names   []string          // generalNameKeys
+	reasons uint16
 }
 
 // pointsOf are the distribution points of a certificate, and the one that RFC 5280 section 6.3.3 assumes beside them.
@@ -56,17 +55,18 @@ func pointsOf(c *pkix.Certificate) []point {
 	issuer := nameKey(c.Issuer)
 	var all []point
 	for _, dp := range c.DistributionPoints {
-		p := point{issuers: map[string]bool{issuer: true}, relative: dp.RelativeName, reasons: allReasons}
+		p := point{issuers: make(map[string]string), reasons: allReasons}
 		if dp.HasReasons {
 			p.reasons &= dp.Reasons
 		}
 		names := dp.FullName
-		// RFC 5280 section 6.3.3 (b)(1): with cRLIssuer, the list is that one's.
-		if dp.CRLIssuer != nil {
-			p.issuers = make(map[string]bool)
+		if dp.CRLIssuer == nil {
+			p.issuers[issuer] = below(c.Issuer, dp.RelativeName)
+		} else {
+			// RFC 5280 section 6.3.3 (b)(1): with cRLIssuer, the list is that one's.
 			for _, name := range dp.CRLIssuer {
 				if name.Kind == pkix.DirectoryName {
-					p.issuers[nameKey(name.Value)] = true
+					p.issuers[nameKey(name.Value)] = below(name.Value, dp.RelativeName)
 				}
 			}
 			// RFC 5280 section 6.3.3 (b)(2)(i): without a name of its own, the point has that of cRLIssuer.
@@ -81,7 +81,17 @@ func pointsOf(c *pkix.Certificate) []point {
 	}
 	// RFC 5280 section 6.3.3, at its end: lists that no point leads to count as if there were a point with the
 	// names of the issuer, and no reasons and no cRLIssuer.
-	return append(all, point{issuers: map[string]bool{issuer: true}, names: issuerKeys(c), reasons: allReasons})
+	return append(all, point{issuers: map[string]string{issuer: ""}, names: issuerKeys(c), reasons: allReasons})
+}
+
+// below is the generalNameKey of a relative name made whole; empty if there is none. RFC 5280 section 4.2.1.13: below the
+// name of cRLIssuer, else of the certificate's issuer.
+func below(issuer pkix.Name, relative []byte) string {
+	whole, ok := pointNames(issuer, nil, relative)
+	if !ok || whole == nil {
+		return ""
+	}
+	return generalNameKey(whole[0])
 }
 
 // issuerKeys are the names that RFC 5280 sections 5.3.3 and 6.3.3 know a certificate's issuer by: those of the issuer
@@ -99,15 +109,16 @@ func issuerKeys(c *pkix.Certificate) []string {
 // certificate's issuer.
 func (p *point) covers(e *exhibit, own string) uint16 {
 	idp := e.IDP
+	relative, is := p.issuers[e.issuer]
 	switch {
 	// RFC 5280 section 6.3.3 (b)(1). Who writes of another's certificates says so. Authorities that name themselves
 	// in cRLIssuer, which section 4.2.1.13 forbids, do not write of another's.
-	case !p.issuers[e.issuer], e.issuer != own && (idp == nil || !idp.Indirect):
+	case !is, e.issuer != own && (idp == nil || !idp.Indirect):
 		return 0
 	case idp == nil:
 		return p.reasons
 	// RFC 5280 section 6.3.3 (b)(2)(i).
-	case e.names != nil && !p.named(e):
+	case e.names != nil && !e.named(relative) && !slices.ContainsFunc(p.names, e.named):
 		return 0
 	case idp.HasReasons:
 		return p.reasons & idp.Reasons
@@ -115,23 +126,9 @@ func (p *point) covers(e *exhibit, own string) uint16 {
 	return p.reasons
 }
 
-// named says whether one of the names of the point is one of the list's issuing distribution point.
-func (p *point) named(e *exhibit) bool {
-	for _, name := range p.names {
-		if _, ok := e.names[name]; ok {
-			return true
-		}
-	}
-	if p.relative == nil {
-		return false
-	}
-	// RFC 5280 section 4.2.1.13: below the name of cRLIssuer, else of the certificate's issuer: in both cases it has
-	// been compared with that of the list's issuer.
-	whole, ok := pointNames(e.Issuer, nil, p.relative)
-	if !ok {
-		return false
-	}
-	_, ok = e.names[generalNameKey(whole[0])]
+// named says whether the issuing distribution point has a name.
+func (e *exhibit) named(key string) bool {
+	_, ok := e.names[key]
 	return ok
 }
 
@@ -144,7 +141,7 @@ type scoped struct {
 // inScope returns the lists that tell of a certificate, whoever signed them.
 func (k *Checker) inScope(c *pkix.Certificate, found *findings) []scoped {
 	ps, own := pointsOf(c), nameKey(c.Issuer)
-	issuers := make(map[string]bool)
+	issuers := make(map[string]string)
 	for _, p := range ps {
 		maps.Copy(issuers, p.issuers)
 	}
