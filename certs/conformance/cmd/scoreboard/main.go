@@ -75,16 +75,14 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	if err != nil {
 		return err
 	}
+	judges := installed(ctx, *judge)
 	var results []Result
 	for _, s := range suites {
 		if *suite != "" && s.Name != *suite {
 			continue
 		}
-		for _, j := range conformance.Judges() {
-			if *judge != "" && j.Name() != *judge && j != (conformance.Rejecter{}) {
-				continue
-			}
-			r := measure(ctx, s, j, progress)
+		for _, j := range judges {
+			r := j.measure(ctx, s, progress)
 			if err := ctx.Err(); err != nil {
 				return err
 			}
@@ -106,21 +104,38 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	return err
 }
 
+// versioned is a judge with its version, or with the reason why it cannot judge.
+type versioned struct {
+	judge   conformance.Judge
+	version string
+	err     error
+}
+
+// installed are the judge of a name, or all, and always the one that refuses everything.
+func installed(ctx context.Context, name string) (all []versioned) {
+	for _, j := range conformance.Judges() {
+		if name == "" || j.Name() == name || j == (conformance.Rejecter{}) {
+			version, err := j.Version(ctx)
+			all = append(all, versioned{j, version, err})
+		}
+	}
+	return all
+}
+
 // measure asks one judge about one suite.
-func measure(ctx context.Context, s conformance.Suite, j conformance.Judge, progress io.Writer) Result {
-	r := Result{Suite: s.Name, Judge: j.Name()}
-	var err error
-	if r.Version, err = j.Version(ctx); err != nil {
-		r.Error = err.Error()
+func (j versioned) measure(ctx context.Context, s conformance.Suite, progress io.Writer) Result {
+	r := Result{Suite: s.Name, Judge: j.judge.Name(), Version: j.version}
+	if j.err != nil {
+		r.Error = j.err.Error()
 		return r
 	}
 	start := time.Now()
 	shown := start
 	n := 0
-	answers, err := j.Judge(ctx, s.Cases, func() {
+	answers, err := j.judge.Judge(ctx, s.Cases, func() {
 		if n++; time.Since(shown) > time.Second {
 			shown = time.Now()
-			fmt.Fprintf(progress, "%s, %s: %d of %d\n", s.Name, j.Name(), n, len(s.Cases))
+			fmt.Fprintf(progress, "%s, %s: %d of %d\n", s.Name, r.Judge, n, len(s.Cases))
 		}
 	})
 	r.Seconds = time.Since(start).Seconds()
@@ -134,7 +149,7 @@ func measure(ctx context.Context, s conformance.Suite, j conformance.Judge, prog
 			r.Failures = append(r.Failures, Failure{c.ID, c.Name, expected, answers[i].Why})
 		}
 	}
-	fmt.Fprintf(progress, "%s, %s: %s, %.0f s\n", s.Name, j.Name(), r.Score, r.Seconds)
+	fmt.Fprintf(progress, "%s, %s: %s, %.0f s\n", s.Name, r.Judge, r.Score, r.Seconds)
 	return r
 }
 
