@@ -13,7 +13,7 @@ import (
 // not safe for concurrent use.
 type Checker struct {
 	options  CheckOptions
-	byIssuer map[string][]*exhibit // by nameKey
+	byIssuer map[string][]*exhibit // by Key of the name
 }
 
 // CheckOptions say which lists to rely on.
@@ -64,7 +64,7 @@ type Result struct {
 func NewChecker(lists []*List, o CheckOptions) *Checker {
 	k := &Checker{options: o, byIssuer: make(map[string][]*exhibit)}
 	for _, l := range lists {
-		issuer := nameKey(l.Issuer)
+		issuer := l.Issuer.Key()
 		k.byIssuer[issuer] = append(k.byIssuer[issuer], &exhibit{List: l, issuer: issuer})
 	}
 	return k

@@ -21,7 +21,7 @@ type Signer struct {
 // exhibit is a list with all that is known of it without regard to a certificate.
 type exhibit struct {
 	*List
-	issuer string // nameKey of it
+	issuer string // Key of the name of it
 
 	judged   bool
 	unscoped bool                // the issuing distribution point makes no sense

@@ -15,18 +15,10 @@ import (
 // to claim it.
 const allReasons uint16 = 1<<9 - 2
 
-// nameKey is equal for names that are Equal, and only for them.
-func nameKey(n pkix.Name) string {
-	if canonical := n.Canonical(); canonical != "" {
-		return "=" + canonical
-	}
-	return string(n)
-}
-
 // generalNameKey is likewise for general names.
 func generalNameKey(g pkix.GeneralName) string {
 	if g.Kind == pkix.DirectoryName {
-		return strconv.Itoa(int(g.Kind)) + nameKey(g.Value)
+		return strconv.Itoa(int(g.Kind)) + pkix.Name(g.Value).Key()
 	}
 	return strconv.Itoa(int(g.Kind)) + string(g.Value)
 }
@@ -45,14 +37,14 @@ func (p *IssuingDistributionPoint) scope(names []string) string {
 
 // point is a distribution point of a certificate, made ready to be held against lists.
 type point struct {
-	issuers map[string]string // who may have issued the list: his nameKey, and the relative name made whole below it, if there is one
+	issuers map[string]string // who may have issued the list: his name's Key, and the relative name made whole below it, if there is one
 	names   []string          // generalNameKeys
 	reasons uint16
 }
 
 // pointsOf are the distribution points of a certificate, and the one that RFC 5280 section 6.3.3 assumes beside them.
 func pointsOf(c *pkix.Certificate) []point {
-	issuer := nameKey(c.Issuer)
+	issuer := c.Issuer.Key()
 	var all []point
 	for _, dp := range c.DistributionPoints {
 		p := point{issuers: make(map[string]string), reasons: allReasons}
@@ -66,7 +58,7 @@ func pointsOf(c *pkix.Certificate) []point {
 			// RFC 5280 section 6.3.3 (b)(1): with cRLIssuer, the list is that one's.
 			for _, name := range dp.CRLIssuer {
 				if name.Kind == pkix.DirectoryName {
-					p.issuers[nameKey(name.Value)] = below(name.Value, dp.RelativeName)
+					p.issuers[pkix.Name(name.Value).Key()] = below(name.Value, dp.RelativeName)
 				}
 			}
 			// RFC 5280 section 6.3.3 (b)(2)(i): without a name of its own, the point has that of cRLIssuer.
@@ -105,7 +97,7 @@ func issuerKeys(c *pkix.Certificate) []string {
 }
 
 // covers is the interim reasons mask of RFC 5280 section 6.3.3 (d) for a point and a list: the reasons for which a
-// certificate that has the point would be on the list. None if the list is out of scope. own is the nameKey of the
+// certificate that has the point would be on the list. None if the list is out of scope. own is the Key of the name of the
 // certificate's issuer.
 func (p *point) covers(e *exhibit, own string) uint16 {
 	idp := e.IDP
@@ -140,7 +132,7 @@ type scoped struct {
 
 // inScope returns the lists that tell of a certificate, whoever signed them.
 func (k *Checker) inScope(c *pkix.Certificate, found *findings) []scoped {
-	ps, own := pointsOf(c), nameKey(c.Issuer)
+	ps, own := pointsOf(c), c.Issuer.Key()
 	issuers := make(map[string]string)
 	for _, p := range ps {
 		maps.Copy(issuers, p.issuers)
