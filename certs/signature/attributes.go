@@ -117,8 +117,9 @@ func (a *attributes) has(id pkix.OID) bool {
 	return slices.ContainsFunc(a.list, func(other attribute) bool { return other.id == id })
 }
 
-// encode is the DER of the attributes as a SET OF. X.690 section 11.6: the elements in ascending order, of the attributes and of
-// the values in each. A signer that signed another order than DER's did not sign what RFC 5652 section 5.4 says, and its signature fails.
+// encode is the DER of the attributes as a SET OF. X.690 section 11.6: the elements in ascending order, of the
+// attributes and of the values in each. A signer that signed another order than DER's did not sign what RFC 5652
+// section 5.4 says, and its signature fails.
 func (a *attributes) encode() []byte {
 	elements := make([][]byte, len(a.list))
 	for i, attribute := range a.list {
@@ -139,7 +140,8 @@ func (a *attributes) encode() []byte {
 
 // acceptable says whether the attributes keep the rules for those that are known; all others are free.
 func (a *attributes) acceptable(s *Signer, contentType pkix.OID, certificate *pkix.Certificate) bool {
-	// RFC 5652 sections 11.1 to 11.3, RFC 5035 section 5.4, RFC 6211 section 2: one attribute of each type, with one value.
+	// RFC 5652 sections 11.1 to 11.3, RFC 2634 section 5.4, RFC 5035 section 3, RFC 6211 section 2: one attribute
+	// of each type, with one value.
 	for _, id := range []pkix.OID{oidContentType, oidMessageDigest, oidSigningTime,
 		oidSigningCertificate, oidSigningCertificateV2, oidAlgorithmProtection} {
 		if a.has(id) && a.value(id) == nil {
@@ -226,7 +228,8 @@ func identifies(der []byte, id pkix.OID, c *pkix.Certificate) bool {
 	return first.Empty() || issuedAs(&first, c)
 }
 
-// issuedAs reads IssuerSerial (RFC 5035 section 4): one directoryName, which MUST be the issuer's, and the serial number.
+// issuedAs reads IssuerSerial (RFC 5035 section 4): one directoryName, which MUST be the issuer's, and the serial
+// number.
 func issuedAs(s *cryptobyte.String, c *pkix.Certificate) bool {
 	var pair cryptobyte.String
 	if !s.ReadASN1(&pair, asn1.SEQUENCE) || !s.Empty() {

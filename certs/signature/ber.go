@@ -20,7 +20,8 @@ var (
 
 // berReader reads the outer layers of a CMS message, which may be BER (RFC 5652 section 4): lengths that are
 // indefinite or longer than needed, strings in segments. What is inside is handed on in DER to strict readers, but
-// for certificates and lists, which are taken as they are: whoever re-encodes those makes a signature hold that does not.
+// for certificates and lists, which are taken as they are: whoever re-encodes those makes a signature hold that
+// does not.
 //
 // Tag numbers above 30 are refused; nothing in CMS has one.
 type berReader struct {
@@ -77,7 +78,8 @@ func (r *berReader) header(b []byte) (h berHeader, err error) {
 	return h, nil
 }
 
-// wellFormed: X.690 sections 8.2 to 8.23: which universal types are primitive, which constructed; all others may be both.
+// wellFormed: X.690 sections 8.2 to 8.23: which universal types are primitive, which constructed; all others may
+// be both.
 func wellFormed(tag asn1.Tag) bool {
 	switch tag {
 	case asn1.BOOLEAN | berConstructed, asn1.INTEGER | berConstructed, asn1.NULL | berConstructed,
@@ -264,8 +266,8 @@ func (r *berReader) appendDER(out, b []byte, depth int) (der, rest []byte, err e
 	return setLength(out, start), rest, nil
 }
 
-// segmented: X.690 sections 8.7.3, 8.23.6, 8.25, 8.26: string and time types in the constructed encoding. A BIT STRING in segments
-// stays what it is, which no reader of DER accepts: CMS has none outside of certificates.
+// segmented: X.690 sections 8.7, 8.23, 8.25: string and time types in the constructed encoding. A BIT
+// STRING in segments stays what it is, which no reader of DER accepts: CMS has none outside of certificates.
 func segmented(tag asn1.Tag) bool {
 	switch number := tag &^ berConstructed; {
 	case tag&berConstructed == 0:
@@ -273,12 +275,13 @@ func segmented(tag asn1.Tag) bool {
 	case number == asn1.OCTET_STRING, number == 7, number == asn1.UTF8String: // 7 ObjectDescriptor
 		return true
 	default:
-		return number >= 18 && number <= 30 // NumericString to BMPString, times among them
+		// NumericString to BMPString, times among them, but for CHARACTER STRING, which is a SEQUENCE.
+		return number >= 18 && number <= 30 && number != 29
 	}
 }
 
 // appendSegments appends the content of a string in the constructed encoding, joined, and returns what follows it in
-// b. X.690 section 8.23.6: whatever the string is, its segments are OCTET STRINGs.
+// b. X.690 section 8.23: whatever the string is, its segments are OCTET STRINGs.
 func (r *berReader) appendSegments(out, b []byte, depth int) (joined, rest []byte, err error) {
 	h, err := r.header(b)
 	if err != nil {

@@ -52,12 +52,12 @@ type Signed struct {
 	Signature []byte
 }
 
-// ParseCMS reads one ContentInfo with a SignedData, BER or DER, and nothing after it. The error is ErrSignerMissing, or says
-// what is malformed.
+// ParseCMS reads one ContentInfo with a SignedData, BER or DER, and nothing after it. The error is
+// ErrSignerMissing, or says what is malformed.
 //
-// It reads PKCS#7 (RFC 2315) where the two are alike: its content must be an OCTET STRING. The version is one
-// from 1 to 5 and no more is made of it: which one belongs to which certificates (section 5.1) was for readers who cannot
-// read them.
+// It reads PKCS#7 (RFC 2315) where the two are alike: its content must be an OCTET STRING. The version is one from
+// 1 to 5 and no more is made of it: which one belongs to which certificates (section 5.1) was for readers who
+// cannot read them.
 func ParseCMS(ber []byte) (*SignedData, error) {
 	if len(ber) > MaxCMSSize {
 		return nil, errors.New("signature: CMS message is too large")
@@ -131,8 +131,8 @@ func (d *SignedData) parseContent(r *berReader, b *[]byte) error {
 	return nil
 }
 
-// parseSets reads certificates and crls, byte by byte as they are (RFC 5652 sections 10.2.1, 10.2.3). What cannot be read, or is of
-// another kind than X.509, is as if it were not here.
+// parseSets reads certificates and crls, byte by byte as they are (RFC 5652 sections 10.2.1, 10.2.3). What cannot
+// be read, or is of another kind than X.509, is as if it were not here.
 func (d *SignedData) parseSets(r *berReader, b *[]byte) error {
 	certificates, err := readSet(r, b, explicit(0))
 	if err != nil {
@@ -251,11 +251,11 @@ func (f *findings) add(found bool, id reason.ID) {
 }
 
 // Check checks all of what a signer says but two things, which are the caller's as with any other signature: that
-// the algorithm is allowed and the signature is one of the certificate's key, both for what is returned; and that the certificate
-// can be relied on.
+// the algorithm is allowed and the signature is one of the certificate's key, both for what is returned; and that
+// the certificate can be relied on.
 //
-// The certificate is the one that FindCertificate found; nil if it found none. The content is what the caller presents beside the
-// message, and nil if that is nothing.
+// The certificate is the one that FindCertificate found; nil if it found none. The content is what the caller
+// presents beside the message, and nil if that is nothing.
 func (d *SignedData) Check(s *Signer, certificate *pkix.Certificate, content []byte) (Signed, []reason.ID) {
 	var found findings
 	found.add(certificate == nil, reason.CMSSignerCertificateMissing)

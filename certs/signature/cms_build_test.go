@@ -3,8 +3,6 @@ package signature
 import (
 	"bytes"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -46,12 +44,7 @@ func newHolder(key crypto.Signer, serial int64) *holder {
 
 // holders are three: RSA-2048, P-256, P-384.
 var holders = sync.OnceValue(func() []*holder {
-	p256, err1 := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	p384, err2 := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
-	if err1 != nil || err2 != nil {
-		panic("no keys")
-	}
-	return []*holder{newHolder(rsaKey(), 0x51), newHolder(p256, 0x52), newHolder(p384, 0x53)}
+	return []*holder{newHolder(rsaKey(), 0x51), newHolder(testKey("p256"), 0x52), newHolder(testKey("p384"), 0x53)}
 })
 
 func (h *holder) sign(a Algorithm, message []byte) []byte {
@@ -172,8 +165,8 @@ func (s *signer) build(m *message) []byte {
 	return sequence(parts...)
 }
 
-// judge does what a verifier does with a message that every signer of it must have signed. Trust in certificates is no matter
-// here.
+// judge does what a verifier does with a message that every signer of it must have signed. Trust in certificates
+// is no matter here.
 func judge(ber, content []byte, candidates ...*pkix.Certificate) []reason.ID {
 	d, err := ParseCMS(ber)
 	switch {

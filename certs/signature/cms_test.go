@@ -378,9 +378,9 @@ func TestFindCertificateWithoutKeyIdentifier(t *testing.T) {
 	}
 }
 
-// TestTrapAttributesAsContent: draft-ietf-lamps-cms-euf-cma-signeddata: who has a message with signed attributes can make one without, whose
-// content is those attributes and whose signature is true; and who gets a content signed without attributes can make a message of
-// any content.
+// TestTrapAttributesAsContent: draft-ietf-lamps-cms-euf-cma-signeddata: who has a message with signed attributes
+// can make one without, whose content is those attributes and whose signature is true; and who gets a content
+// signed without attributes can make a message of any content.
 func TestTrapAttributesAsContent(t *testing.T) {
 	h := holders()[0]
 	m := message{content: []byte("pay 1 yen"), signers: []*signer{{holder: h, a: PKCS1SHA256}}}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tashika-jp/tashika/certs/pkix"
 	"github.com/tashika-jp/tashika/certs/reason"
+	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
 // dispute is a message on which openssl cms -verify -noverify and we do not agree.
@@ -40,6 +41,13 @@ var refused = []struct {
 		"which nothing in CMS has; openssl does not look inside what it takes for ANY", func(d *dispute) bool {
 		_, err := toDER(d.ber)
 		return d.d == nil && err != nil
+	}},
+	{"sets without the constructed bit", "X.690 section 8.12.1: a SET OF is constructed; openssl does not look at that bit of an implicit tag", func(d *dispute) bool {
+		rest := d.afterContent()
+		return strings.Contains(d.err, "signerInfos") && len(rest) > 0 && (rest[0] == 0x80 || rest[0] == 0x81)
+	}},
+	{"digest algorithm", "RFC 5652 section 5.1: digestAlgorithm is one of digestAlgorithms; openssl 3.0 takes an identifier that it does not know for any of them", func(d *dispute) bool {
+		return strings.Contains(d.err, "digestAlgorithms lacks")
 	}},
 	{"DER in what is read", "RFC 5652 sections 5.3, 10.1 want DER in signed attributes and algorithms; openssl reads an INTEGER with octets too many and the like", func(d *dispute) bool {
 		return strings.Contains(d.err, "malformed version") || strings.Contains(d.err, "SignerInfo: malformed serialNumber")
@@ -117,7 +125,8 @@ func (d *dispute) anySigner(f func(*Signer) bool) bool {
 	return d.d != nil && slices.ContainsFunc(d.d.Signers, f)
 }
 
-// reencoded says whether signed attributes do not stand in the message as they are signed, once for each signer that has them.
+// reencoded says whether signed attributes do not stand in the message as they are signed, once for each signer
+// that has them.
 func (d *dispute) reencoded() bool {
 	signers := map[string]int{}
 	d.anySigner(func(s *Signer) bool {
@@ -137,16 +146,22 @@ func (d *dispute) reencoded() bool {
 
 // unreadable says whether there is a certificate that we could not read.
 func (d *dispute) unreadable() bool {
-	r := &berReader{nodes: maxBERNodes}
-	info, _ := r.only(d.ber, 0x30)
-	r.element(&info)
-	info, _ = r.only(info, explicit(0))
-	info, _ = r.only(info, 0x30)
-	for range 3 {
-		r.element(&info)
-	}
-	certificates, err := readSet(r, &info, explicit(0))
+	rest := d.afterContent()
+	certificates, err := readSet(&berReader{nodes: maxBERNodes}, &rest, explicit(0))
 	return err == nil && d.d != nil && len(certificates) > len(d.d.Certificates)
+}
+
+// afterContent is what follows encapContentInfo: certificates, crls, signerInfos.
+func (d *dispute) afterContent() []byte {
+	r := &berReader{nodes: maxBERNodes}
+	info, _ := r.only(d.ber, asn1.SEQUENCE)
+	_, _, _, _ = r.element(&info)
+	info, _ = r.only(info, explicit(0))
+	info, _ = r.only(info, asn1.SEQUENCE)
+	for range 3 {
+		_, _, _, _ = r.element(&info)
+	}
+	return info
 }
 
 // opensslAccepts asks openssl cms -verify about a message, trust in certificates aside.

@@ -138,8 +138,8 @@ func TestVectorsAgainstOpenSSL(t *testing.T) {
 	}
 }
 
-// TestMutationsAgainstOpenSSL: thousands of changed messages, on which both agree, or are known not to and why. The seed is
-// fixed; TASHIKA_MUTATIONS asks for more of them.
+// TestMutationsAgainstOpenSSL: thousands of changed messages, on which both agree, or are known not to and why.
+// The seed is fixed; TASHIKA_MUTATIONS asks for more of them.
 func TestMutationsAgainstOpenSSL(t *testing.T) {
 	n := 1200
 	if testing.Short() || underRace {

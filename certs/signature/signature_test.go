@@ -12,6 +12,8 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"math/big"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 
@@ -20,13 +22,21 @@ import (
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
-var rsaKey = sync.OnceValue(func() *rsa.PrivateKey {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
+// testKey is one of the keys in testdata, which are secret to nobody: with the same keys in every process, a
+// signature that fuzzing found is one again.
+func testKey(name string) crypto.Signer {
+	der, err := os.ReadFile(filepath.Join("testdata", name+".pkcs8"))
 	if err != nil {
 		panic(err)
 	}
-	return key
-})
+	key, err := x509.ParsePKCS8PrivateKey(der)
+	if err != nil {
+		panic(err)
+	}
+	return key.(crypto.Signer)
+}
+
+var rsaKey = sync.OnceValue(func() *rsa.PrivateKey { return testKey("rsa").(*rsa.PrivateKey) })
 
 func publicKey(t testing.TB, key any) *PublicKey {
 	t.Helper()

@@ -61,7 +61,7 @@ func (k *PublicKey) VerifyDigest(a Algorithm, digest, signature []byte) error {
 	return nil
 }
 
-// verifyP1363: IEEE 1363 section E.3.1: r and s, each as long as the order n, so that there is one encoding.
+// verifyP1363: IEEE 1363 annex E: r and s, each as long as the order n, so that there is one encoding.
 func (k *PublicKey) verifyP1363(digest, signature []byte) bool {
 	size := (k.ecdsa.Params().N.BitLen() + 7) / 8
 	if len(signature) != 2*size {

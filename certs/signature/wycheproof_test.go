@@ -53,8 +53,8 @@ func readWycheproof(t *testing.T, path string) (file wycheproof) {
 	return file
 }
 
-// TestWycheproof runs every test of every file under a name of its own. "acceptable" is refused: all of them are a DigestInfo
-// without NULL.
+// TestWycheproof runs every test of every file under a name of its own. "acceptable" is refused: all of them are a
+// DigestInfo without NULL.
 func TestWycheproof(t *testing.T) {
 	hashes := map[string]crypto.Hash{"SHA-1": crypto.SHA1, "SHA-224": crypto.SHA224, "SHA-256": crypto.SHA256, "SHA-384": crypto.SHA384, "SHA-512": crypto.SHA512}
 	paths, _ := filepath.Glob(filepath.Join("..", "..", "..", "shared", "conformance", "wycheproof", "*.json.gz"))
