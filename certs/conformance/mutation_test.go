@@ -7,7 +7,12 @@ import (
 	"crypto/x509"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
+	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/crypto/cryptobyte"
 	tag "golang.org/x/crypto/cryptobyte/asn1"
@@ -181,47 +186,86 @@ func mutate(t testing.TB, r *rand.Rand, c Case) Case {
 		c.Certificate = replace([][]byte{c.Certificate})[0]
 	}
 	words = append(words, "changed "+kind)
-	if kind == "list" {
-		words = append(words, listChanged(before, after)...)
-	} else {
-		words = append(words, certificateChanged(before, after)...)
-		if ask(t, Line{Certificate: after, TrustAnchors: c.TrustAnchors, Time: c.Time}).Verdict == "malformed" {
-			words = append(words, "unreadable "+kind)
-		}
+	words = append(words, kindOfChange(before, after, kind == "list")...)
+	words = append(words, oddNames(takeApart(after))...)
+	if kind != "list" && ask(t, Line{Certificate: after, TrustAnchors: c.TrustAnchors, Time: c.Time}).Verdict == "malformed" {
+		words = append(words, "unreadable "+kind)
 	}
 	c.Needs = append(append([]string{}, c.Needs...), words...)
 	return c
 }
 
-// certificateChanged says what crypto/x509 makes of a change.
-func certificateChanged(before, after []byte) []string {
-	a, err := x509.ParseCertificate(before)
-	if err != nil {
-		return nil
+// kindOfChange says what crypto/x509 makes of a change.
+func kindOfChange(before, after []byte, list bool) []string {
+	read := func(in []byte) (ids [][]byte, end time.Time, err error) {
+		if list {
+			l, err := x509.ParseRevocationList(in)
+			if err != nil {
+				return nil, time.Time{}, err
+			}
+			return [][]byte{l.AuthorityKeyId}, l.NextUpdate, nil
+		}
+		c, err := x509.ParseCertificate(in)
+		if err != nil {
+			return nil, time.Time{}, err
+		}
+		return [][]byte{c.AuthorityKeyId, c.SubjectKeyId}, c.NotAfter, nil
 	}
-	b, err := x509.ParseCertificate(after)
+	was, _, err := read(before)
+	if err != nil {
+		return nil // the grammar writes what crypto/x509 cannot read
+	}
+	is, end, err := read(after)
 	switch {
 	case err != nil:
 		return []string{err.Error()}
-	case !bytes.Equal(a.AuthorityKeyId, b.AuthorityKeyId) || !bytes.Equal(a.SubjectKeyId, b.SubjectKeyId):
+	case !slices.EqualFunc(was, is, bytes.Equal):
 		return []string{"key identifier changed"}
+	case end.Equal(worldTime) && list:
+		return []string{"list at its last second"}
+	case end.Equal(worldTime):
+		return []string{"at its last second"}
 	}
 	return nil
 }
 
-func listChanged(before, after []byte) []string {
-	a, err := x509.ParseRevocationList(before)
-	if err != nil {
-		return nil
+// oddNames looks for attributes of names that are no strings, or not such as their type allows.
+func oddNames(in []*node) (words []string) {
+	for _, n := range in {
+		words = append(words, oddNames(n.children)...)
+		if n.tag != byte(tag.SET) {
+			continue
+		}
+		for _, a := range n.children {
+			if len(a.children) != 2 || a.children[0].tag != byte(tag.OBJECT_IDENTIFIER) {
+				continue
+			}
+			value := string(a.children[1].content)
+			outside := func(allowed func(rune) bool) bool {
+				return strings.ContainsFunc(value, func(r rune) bool { return !allowed(r) })
+			}
+			odd := false
+			switch tag.Tag(a.children[1].tag) {
+			case tag.UTF8String:
+				odd = !utf8.ValidString(value)
+			case tag.PrintableString:
+				odd = outside(func(r rune) bool {
+					return r < 0x80 && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune(" '()+,-./:=?", r))
+				})
+			case 18: // NumericString
+				odd = outside(func(r rune) bool { return r == ' ' || r < 0x80 && unicode.IsDigit(r) })
+			case tag.IA5String, 26: // VisibleString
+				odd = outside(func(r rune) bool { return r > 0 && r < 0x80 })
+			case tag.T61String, 28, 30: // UniversalString, BMPString
+			default:
+				odd = true
+			}
+			if odd {
+				words = append(words, "odd name")
+			}
+		}
 	}
-	b, err := x509.ParseRevocationList(after)
-	switch {
-	case err != nil:
-		return []string{err.Error()}
-	case !bytes.Equal(a.AuthorityKeyId, b.AuthorityKeyId):
-		return []string{"key identifier changed"}
-	}
-	return nil
+	return words
 }
 
 // mutated are cases that everybody accepts, each with one thing changed and signed again.
