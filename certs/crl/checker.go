@@ -82,7 +82,7 @@ func (k *Checker) Status(c *pkix.Certificate) Result {
 	for _, v := range views {
 		covered |= v.complete.reasons
 		result.rest(v)
-		if v.ask(c); v.found && (best == nil || graver(v.entry, best.entry)) {
+		if v.ask(c); v.found && (best == nil || v.before(best)) {
 			best = v
 		}
 	}
@@ -101,6 +101,22 @@ func (k *Checker) Status(c *pkix.Certificate) Result {
 	// RFC 5280 section 6.3.3 (l): what is revoked for one of the other reasons may be on another list.
 	found.add(covered != 0, reason.CRLReasonsPartial)
 	return Result{Findings: found}
+}
+
+// before says which of two views that both have the certificate is told of: the graver; else the one with a reason, of two the smaller
+// number; else the newer, else the one that runs out first. So no order of the lists decides (good_same_in_any_order).
+func (v *view) before(other *view) bool {
+	a, b := v.last(), other.last()
+	switch {
+	case graver(v.entry, other.entry), graver(other.entry, v.entry):
+		return graver(v.entry, other.entry)
+	case v.entry.Reason != other.entry.Reason:
+		return other.entry.Reason == Unspecified || v.entry.Reason != Unspecified && v.entry.Reason < other.entry.Reason
+	case !a.ThisUpdate.Equal(b.ThisUpdate):
+		return a.ThisUpdate.After(b.ThisUpdate)
+	default:
+		return a.NextUpdate.Before(b.NextUpdate)
+	}
 }
 
 // rest accounts for a view that the result rests on.
