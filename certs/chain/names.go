@@ -136,8 +136,8 @@ func candidates(c *pkix.Certificate) []candidate {
 	}
 	for a := range c.Subject.Attributes() {
 		// RFC 5280 section 4.2.1.10: constraints on rfc822Name bind emailAddress in the subject where there are no
-		// alternative names. Here always: what reads the address there does not look for others first.
-		if a.Type == oidEmailAddress {
+		// alternative names.
+		if a.Type == oidEmailAddress && len(c.SubjectAltNames) == 0 {
 			out = append(out, mailboxCandidate(string(a.Value)))
 		}
 	}

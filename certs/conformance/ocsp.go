@@ -39,8 +39,8 @@ func readOCSP(dir string) ([]Case, error) {
 			Line: Line{
 				ID: c.ID, OCSPResponses: der[:1], Certificate: der[1], TrustAnchors: der[2:3], Intermediates: der[3:],
 				Time: c.Time, Revocation: "ocsp", Scope: "leaf",
-				AnchorsAreTrustedIssuers: len(c.Untrusted) == 0, // else it is the root of a path
-				AllowSHA1:                true,                  // everything in it is signed with SHA-1
+				AnchorsAreTrustedIssuers: true,
+				AllowSHA1:                true, // everything in it is signed with SHA-1
 			},
 		})
 	}

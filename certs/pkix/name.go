@@ -34,7 +34,14 @@ func ReadName(s *cryptobyte.String) (Name, error) {
 	if !s.ReadASN1Element(&raw, asn1.SEQUENCE) {
 		return nil, errors.New("name is not a SEQUENCE")
 	}
-	return Name(raw), Name(raw).walk(func(int, Attribute) {})
+	wellFormed := true
+	if err := Name(raw).walk(func(_ int, a Attribute) { wellFormed = wellFormed && a.wellFormed() }); err != nil {
+		return nil, err
+	}
+	if !wellFormed {
+		return nil, errors.New("attribute of a name has a value that its type does not allow")
+	}
+	return Name(raw), nil
 }
 
 // walk calls visit for each attribute with the number of its RDN.
@@ -64,6 +71,25 @@ func (n Name) walk(visit func(rdn int, a Attribute)) error {
 		}
 	}
 	return nil
+}
+
+// wellFormed: X.680 section 41: a string has the characters of its type only; X.690 section 10.2: it is in one piece; RFC 5280 appendix A.1:
+// the attributes of names that stand in attributeNames are strings. A NUL in a name that everybody prints without it is how a name
+// passes for another.
+func (a Attribute) wellFormed() bool {
+	isString, ok := stringForm(a.Tag, a.Value)
+	if isString {
+		return ok
+	}
+	if pieces, _ := stringForm(a.Tag&^0x20, nil); pieces {
+		return false
+	}
+	for _, known := range attributeNames {
+		if known.oid == a.Type {
+			return false
+		}
+	}
+	return true
 }
 
 // Empty says whether the name has no RDN.
@@ -128,12 +154,9 @@ func (n Name) Canonical() string {
 // canonicalValue prepares a value by RFC 4518: map, fold case, NFKC, prohibit,
 // insignificant white space. What is no string is compared by its encoding.
 func canonicalValue(a Attribute) (string, bool) {
-	text, isString, ok := decodeString(a.Tag, a.Value)
+	text, isString := decodeString(a.Tag, a.Value)
 	if !isString {
 		return fmt.Sprintf("#%02x%x", uint8(a.Tag), a.Value), true
-	}
-	if !ok {
-		return "", false
 	}
 	mapped := strings.Map(func(r rune) rune {
 		switch {
@@ -155,51 +178,81 @@ func canonicalValue(a Attribute) (string, bool) {
 	return "s" + strings.Join(strings.Fields(prepared), " "), true
 }
 
-// decodeString returns the text of a character string type.
-func decodeString(tag asn1.Tag, b []byte) (text string, isString, ok bool) {
+// stringForm says whether a tag is of a character string type, and whether the octets are one of it.
+func stringForm(tag asn1.Tag, b []byte) (isString, ok bool) {
 	switch tag {
 	case asn1.UTF8String:
-		return string(b), true, utf8.Valid(b)
-	case asn1.PrintableString, asn1.IA5String, 18, 26: // 18 NumericString, 26 VisibleString
-		for _, c := range b {
-			if c >= 0x80 {
-				return "", true, false
-			}
+		return true, utf8.Valid(b)
+	case asn1.PrintableString:
+		return true, consists(b, printable)
+	case asn1.IA5String:
+		return true, consists(b, func(c byte) bool { return c < 0x80 })
+	case numericString:
+		return true, consists(b, func(c byte) bool { return c == ' ' || c >= '0' && c <= '9' })
+	case visibleString:
+		return true, consists(b, func(c byte) bool { return c >= ' ' && c < 0x7f })
+	case asn1.T61String:
+		return true, true
+	case bmpString:
+		ok = len(b)%2 == 0
+		for i := 0; ok && i < len(b); i += 2 {
+			ok = !utf16.IsSurrogate(wide(b[i:], 2))
 		}
-		return string(b), true, true
-	case asn1.T61String: // read as ISO 8859-1, as everybody does
-		runes := make([]rune, len(b))
-		for i, c := range b {
-			runes[i] = rune(c)
+		return true, ok
+	case universalString:
+		ok = len(b)%4 == 0
+		for i := 0; ok && i < len(b); i += 4 {
+			ok = utf8.ValidRune(wide(b[i:], 4))
 		}
-		return string(runes), true, true
-	case 30: // BMPString
-		if len(b)%2 != 0 {
-			return "", true, false
-		}
-		units := make([]uint16, len(b)/2)
-		for i := range units {
-			units[i] = uint16(b[2*i])<<8 | uint16(b[2*i+1])
-			if utf16.IsSurrogate(rune(units[i])) {
-				return "", true, false
-			}
-		}
-		return string(utf16.Decode(units)), true, true
-	case 28: // UniversalString
-		if len(b)%4 != 0 {
-			return "", true, false
-		}
-		runes := make([]rune, len(b)/4)
-		for i := range runes {
-			r := rune(b[4*i])<<24 | rune(b[4*i+1])<<16 | rune(b[4*i+2])<<8 | rune(b[4*i+3])
-			if !utf8.ValidRune(r) {
-				return "", true, false
-			}
-			runes[i] = r
-		}
-		return string(runes), true, true
+		return true, ok
 	}
-	return "", false, false
+	return false, false
+}
+
+const (
+	numericString   asn1.Tag = 18
+	visibleString   asn1.Tag = 26
+	universalString asn1.Tag = 28
+	bmpString       asn1.Tag = 30
+)
+
+// wide is a character of some octets.
+func wide(b []byte, octets int) (r rune) {
+	for _, c := range b[:octets] {
+		r = r<<8 | rune(c)
+	}
+	return r
+}
+
+// decodeString returns the text of a character string type; no text where it is none.
+func decodeString(tag asn1.Tag, b []byte) (text string, ok bool) {
+	if _, ok = stringForm(tag, b); !ok {
+		return "", false
+	}
+	width := 1
+	switch tag {
+	case bmpString:
+		width = 2
+	case universalString:
+		width = 4
+	case asn1.T61String: // read as ISO 8859-1, as everybody does
+	default:
+		return string(b), true
+	}
+	var out strings.Builder
+	for ; len(b) > 0; b = b[width:] {
+		out.WriteRune(wide(b, width))
+	}
+	return out.String(), true
+}
+
+func consists(b []byte, of func(byte) bool) bool {
+	return !slices.ContainsFunc(b, func(c byte) bool { return !of(c) })
+}
+
+// printable: X.680 section 41.4.
+func printable(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte(" '()+,-./:=?", c) >= 0
 }
 
 var attributeNames = []struct {
@@ -221,8 +274,8 @@ func (n Name) String() string {
 				label = known.name
 			}
 		}
-		text, isString, ok := decodeString(a.Tag, a.Value)
-		if isString && ok {
+		text, isString := decodeString(a.Tag, a.Value)
+		if isString {
 			text = escapeValue(text)
 		} else {
 			text = "#" + hex.EncodeToString(append([]byte{byte(a.Tag), byte(len(a.Value))}, a.Value...))

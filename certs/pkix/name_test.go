@@ -1,6 +1,7 @@
 package pkix
 
 import (
+	"strings"
 	"testing"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -69,12 +70,41 @@ func TestNameComparison(t *testing.T) {
 			buildName(t, []rdn{{cn, asn1.UTF8String, "a"}}, []rdn{{ou, asn1.UTF8String, "b"}}), false},
 		{"prefix", buildName(t, []rdn{{cn, asn1.UTF8String, "a"}}),
 			buildName(t, []rdn{{cn, asn1.UTF8String, "a"}}, []rdn{{ou, asn1.UTF8String, "b"}}), false},
-		{"what cannot be compared is not equal", one(30, "\xd8\x00"), one(28, "\x00\x00\xd8\x00"), false},
+		{"what cannot be compared is not equal", one(30, "\xe0\x00"), one(28, "\x00\x00\xe0\x00"), false},
 		{"boundary of values", buildName(t, []rdn{{cn, asn1.UTF8String, "a"}, {cn, asn1.UTF8String, "bc"}}),
 			buildName(t, []rdn{{cn, asn1.UTF8String, "ab"}, {cn, asn1.UTF8String, "c"}}), false},
 	} {
 		if c.a.Equal(c.b) != c.equal || c.b.Equal(c.a) != c.equal {
 			t.Errorf("%s: want equal=%v of %s and %s", c.name, c.equal, c.a, c.b)
+		}
+	}
+}
+
+// TestNameStrings: X.680 section 41: what is no string of its type is no name. The first word of a name is what is expected.
+func TestNameStrings(t *testing.T) {
+	for name, a := range map[string]rdn{
+		"good_printable": {cn, asn1.PrintableString, "aZ09 '()+,-./:=?"}, "bad_printable_NUL": {cn, asn1.PrintableString, "\x00Example"},
+		"bad_printable_at": {cn, asn1.PrintableString, "a@b"}, "bad_printable_star": {cn, asn1.PrintableString, "*"},
+		"good_numeric": {cn, 18, "0 9"}, "bad_numeric": {cn, 18, "x"}, "good_visible": {cn, 26, " ~"}, "bad_visible": {cn, 26, "\x7f"},
+		"good_ia5": {cn, asn1.IA5String, "a@b\x00"}, "bad_ia5": {cn, asn1.IA5String, "\x80"},
+		"good_utf8": {cn, asn1.UTF8String, "確か"}, "bad_utf8": {cn, asn1.UTF8String, "\xff"}, "bad_utf8_surrogate": {cn, asn1.UTF8String, "\xed\xa0\x80"},
+		"bad_bmp_odd": {cn, 30, "\x00"}, "bad_bmp_surrogate": {cn, 30, "\xd8\x00"}, "bad_universal": {cn, 28, "\x00\x11\x00\x00"},
+		"good_t61": {cn, asn1.T61String, "\xff"}, "bad_constructed": {cn, asn1.PrintableString | 0x20, "\x13\x01a"},
+		"bad_common_name_integer": {cn, asn1.INTEGER, "\x01"}, "bad_common_name_sequence": {cn, asn1.SEQUENCE, ""},
+		"good_unknown_type_integer": {"1.2.3", asn1.INTEGER, "\x01"}, "bad_unknown_type_constructed": {"1.2.3", asn1.UTF8String | 0x20, ""},
+	} {
+		var b cryptobyte.Builder
+		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddASN1(asn1.SET, func(b *cryptobyte.Builder) {
+				b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+					b.AddASN1(asn1.OBJECT_IDENTIFIER, func(b *cryptobyte.Builder) { b.AddBytes([]byte(MustOID(a.oid))) })
+					b.AddASN1(a.tag, func(b *cryptobyte.Builder) { b.AddBytes([]byte(a.val)) })
+				})
+			})
+		})
+		s := cryptobyte.String(b.BytesOrPanic())
+		if _, err := ReadName(&s); (err == nil) != strings.HasPrefix(name, "good") {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

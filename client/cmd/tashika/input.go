@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// maxFile is more than the API takes of anything; it keeps a wrong file name harmless.
-const maxFile = 4 << 20
+// maxFile is more than the API takes of anything, and than most lists have; it keeps a wrong file name harmless.
+const maxFile = 64 << 20
 
 // file reads a file, or standard input for "-".
 func (i *invocation) file(name string) ([]byte, error) {
@@ -40,17 +40,30 @@ func (i *invocation) certificate(name string) ([]byte, error) {
 
 // structure reads a DER or BER file as it is, or the first structure of some types of a PEM file.
 func (i *invocation) structure(name string, types ...string) ([]byte, error) {
+	all, err := i.structures(name, types...)
+	if err != nil {
+		return nil, err
+	}
+	return all[0], nil
+}
+
+// structures reads the one structure of a DER or BER file, or all of some types of a PEM file.
+func (i *invocation) structures(name string, types ...string) ([][]byte, error) {
 	data, err := i.file(name)
 	// What begins as a SEQUENCE is no PEM, whatever text it has inside: somebody may have signed a PEM file.
 	if err != nil || bytes.HasPrefix(data, []byte{0x30}) || !bytes.Contains(data, []byte("-----BEGIN ")) {
-		return data, err
+		return [][]byte{data}, err
 	}
+	var all [][]byte
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
 		if slices.Contains(types, block.Type) {
-			return block.Bytes, nil
+			all = append(all, block.Bytes)
 		}
 	}
-	return nil, fmt.Errorf("%s: no %s in the PEM", name, types[0])
+	if all == nil {
+		return nil, fmt.Errorf("%s: no %s in the PEM", name, types[0])
+	}
+	return all, nil
 }
 
 // octets reads a file as it is, or decodes its base64 (standard or URL, padded or not).

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"strings"
@@ -117,15 +115,19 @@ func (i *invocation) judge(q validation.Question, isCMS bool, now time.Time) (in
 	code := exitValid
 	for _, name := range i.flags.Args() {
 		one := q
-		data, err := i.pem(name, "CERTIFICATE", "CMS", "PKCS7")
+		types := []string{"CERTIFICATE"}
+		if isCMS {
+			types = []string{"CMS", "PKCS7"}
+		}
+		data, err := i.structure(name, types...)
 		if err != nil { // the others are judged all the same
 			failures = append(failures, err)
 			continue
 		}
 		if isCMS {
-			one.CMS = &data[0]
+			one.CMS = &data
 		} else {
-			one.Certificate = data[0]
+			one.Certificate = data
 		}
 		answer, err := one.Answer(now)
 		if err != nil {
@@ -181,28 +183,8 @@ func (i *invocation) list(name, usage string, into *[]string) {
 // each declares a flag of files, each of which may hold several structures if it is PEM.
 func (i *invocation) each(name, usage, kind string, into *[][]byte) {
 	i.flags.Func(name, usage, func(file string) error {
-		ders, err := i.pem(file, kind)
+		ders, err := i.structures(file, kind)
 		*into = append(*into, ders...)
 		return err
 	})
-}
-
-// pem reads all the structures of some types of a PEM file, or the one of a file that is no PEM.
-func (i *invocation) pem(name string, types ...string) ([][]byte, error) {
-	data, err := i.file(name)
-	if err != nil || !bytes.Contains(data, []byte("-----BEGIN ")) {
-		return [][]byte{data}, err
-	}
-	var out [][]byte
-	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
-		for _, t := range types {
-			if block.Type == t {
-				out = append(out, block.Bytes)
-			}
-		}
-	}
-	if out == nil {
-		return nil, fmt.Errorf("%s: no %s in the PEM", name, types[0])
-	}
-	return out, nil
 }
