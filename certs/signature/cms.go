@@ -241,15 +241,6 @@ func readDigestAlgorithms(r *berReader, b *[]byte) (ids []pkix.OID, err error) {
 	return ids, nil
 }
 
-// findings are the reasons for which a message is refused, each once.
-type findings []reason.ID
-
-func (f *findings) add(found bool, id reason.ID) {
-	if found && !slices.Contains(*f, id) {
-		*f = append(*f, id)
-	}
-}
-
 // Check checks all of what a signer says but two things, which are the caller's as with any other signature: that
 // the algorithm is allowed and the signature is one of the certificate's key, both for what is returned; and that
 // the certificate can be relied on.
@@ -257,30 +248,30 @@ func (f *findings) add(found bool, id reason.ID) {
 // The certificate is the one that FindCertificate found; nil if it found none. The content is what the caller
 // presents beside the message, and nil if that is nothing.
 func (d *SignedData) Check(s *Signer, certificate *pkix.Certificate, content []byte) (Signed, []reason.ID) {
-	var found findings
-	found.add(certificate == nil, reason.CMSSignerCertificateMissing)
+	var found reason.Findings
+	found.Add(certificate == nil, reason.CMSSignerCertificateMissing)
 	// RFC 5652 section 5.2: content that is not inside is given by other means. What is given twice must be the same.
-	found.add(d.Detached && content == nil, reason.CMSContentMissing)
-	found.add(!d.Detached && content != nil && !bytes.Equal(content, d.Content), reason.CMSContentMismatch)
+	found.Add(d.Detached && content == nil, reason.CMSContentMissing)
+	found.Add(!d.Detached && content != nil && !bytes.Equal(content, d.Content), reason.CMSContentMismatch)
 	if !d.Detached {
 		content = d.Content
 	}
 	algorithm, err := s.Algorithm()
-	found.add(err != nil, reason.CryptoConstraintsFailure)
+	found.Add(err != nil, reason.CryptoConstraintsFailure)
 	signed := Signed{algorithm, s.message, s.Signature}
 	if s.message == nil {
 		// RFC 5652 section 5.3: signedAttrs MUST be present if the content is of another type than id-data.
-		found.add(d.ContentType != oidData, reason.CMSAttributesUnacceptable)
+		found.Add(d.ContentType != oidData, reason.CMSAttributesUnacceptable)
 		// draft-ietf-lamps-cms-euf-cma-signeddata: a signature over signed attributes is also one over a
 		// content of the same octets in a message without (TestTrapAttributesAsContent).
-		found.add(readsAsAttributes(content), reason.CMSAttributesUnacceptable)
+		found.Add(readsAsAttributes(content), reason.CMSAttributesUnacceptable)
 		signed.Message = content
 		return signed, found
 	}
-	found.add(!s.attributes.acceptable(s, d.ContentType, certificate), reason.CMSAttributesUnacceptable)
+	found.Add(!s.attributes.acceptable(s, d.ContentType, certificate), reason.CMSAttributesUnacceptable)
 	// RFC 5652 sections 5.4, 5.6, 11.2: the digest of the content, without tag and length, is the attribute's value.
 	if hash, err := hashFromIdentifier(s.DigestAlgorithm); err == nil && (!d.Detached || content != nil) {
-		found.add(!bytes.Equal(digestOf(hash, content), s.attributes.messageDigest), reason.CMSMessageDigestMismatch)
+		found.Add(!bytes.Equal(digestOf(hash, content), s.attributes.messageDigest), reason.CMSMessageDigestMismatch)
 	}
 	return signed, found
 }

@@ -175,12 +175,12 @@ func judge(ber, content []byte, candidates ...*pkix.Certificate) []reason.ID {
 	case err != nil:
 		return []reason.ID{reason.CMSFormatFailure}
 	}
-	var found findings
+	var found reason.Findings
 	for _, s := range d.Signers {
 		c := s.FindCertificate(append(candidates, d.Certificates...))
 		signed, ids := d.Check(s, c, content)
 		for _, id := range ids {
-			found.add(true, id)
+			found.Add(true, id)
 		}
 		if c == nil {
 			continue
@@ -188,13 +188,13 @@ func judge(ber, content []byte, candidates ...*pkix.Certificate) []reason.ID {
 		key, err := NewPublicKey(c.PublicKeyAlgorithm, c.PublicKey)
 		switch {
 		case err != nil:
-			found.add(true, reason.PublicKeyUnacceptable)
+			found.Add(true, reason.PublicKeyUnacceptable)
 		case !AllSHA2().Allows(signed.Algorithm):
-			found.add(true, reason.CryptoConstraintsFailure)
+			found.Add(true, reason.CryptoConstraintsFailure)
 		case !key.Permits(signed.Algorithm):
-			found.add(true, reason.AlgorithmKeyMismatch)
+			found.Add(true, reason.AlgorithmKeyMismatch)
 		default:
-			found.add(key.Verify(signed.Algorithm, signed.Message, signed.Signature) != nil, reason.SigCryptoFailure)
+			found.Add(key.Verify(signed.Algorithm, signed.Message, signed.Signature) != nil, reason.SigCryptoFailure)
 		}
 	}
 	return found

@@ -19,8 +19,8 @@
 // What it refuses: RSA below 2048 or above 8192 bits, even moduli, exponents that are even,
 // below 3 or above 2^31-1, signatures whose length is not that of the modulus, ECDSA
 // signatures that are not DER, keys whose parameters are missing or explicit, parameters that a
-// key for RSASSA-PSS does not permit, and SHA-1 wherever the allow-list does not name it, which no
-// profile does. Of CMS: content that is not an OCTET STRING, messages without a signer, signed
+// key for RSASSA-PSS does not permit, and SHA-1 and SHA-224 wherever the allow-list does not name them,
+// which no profile does. Of CMS: content that is not an OCTET STRING, messages without a signer, signed
 // attributes that are not over this content and of its type, or that name another certificate or
 // other algorithms.
 package signature

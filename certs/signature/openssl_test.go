@@ -130,6 +130,9 @@ func TestOpenSSLMessages(t *testing.T) {
 
 // TestVectorsAgainstOpenSSL lets openssl judge our vectors.
 func TestVectorsAgainstOpenSSL(t *testing.T) {
+	if testing.Short() || underRace {
+		t.Skip("a process for each of more than a hundred")
+	}
 	dir := t.TempDir()
 	for _, v := range vectors(t) {
 		if class := compare(t, dir, "vector", v); class != "" {
