@@ -249,16 +249,16 @@ func checkTime(c *pkix.Certificate, at time.Time) (early, late bool) {
 
 // checkTarget is what the target says of itself.
 func (b *Builder) checkTarget(c *pkix.Certificate) []reason.ID {
-	var found findings
+	var found reason.Findings
 	early, late := checkTime(c, b.At)
-	found.add(early, reason.NotYetValid)
-	found.add(late, reason.Expired)
+	found.Add(early, reason.NotYetValid)
+	found.Add(late, reason.Expired)
 	// RFC 5280 section 6.1.5 (f).
-	found.add(len(c.UnknownCritical) > 0, reason.UnknownCriticalExtension)
+	found.Add(len(c.UnknownCritical) > 0, reason.UnknownCriticalExtension)
 	// RFC 5280 section 4.1.2.4: a non-empty issuer.
-	found.add(c.Issuer.Empty(), reason.IssuerMissing)
+	found.Add(c.Issuer.Empty(), reason.IssuerMissing)
 	if b.Strict {
-		found.add(true, checkProfile(c, endEntity)...)
+		found.Add(true, checkProfile(c, endEntity)...)
 	}
 	return found
 }
@@ -268,19 +268,19 @@ func (b *Builder) checkAuthority(c *pkix.Certificate) []reason.ID {
 	if found, known := b.authorities[c]; known {
 		return found
 	}
-	var found findings
+	var found reason.Findings
 	early, late := checkTime(c, b.At)
-	found.add(early || late, reason.IssuerNotValidNow)
+	found.Add(early || late, reason.IssuerNotValidNow)
 	// RFC 5280 section 6.1.4 (k): version 3 and a CA. What is no version 3 certificate cannot say so.
-	found.add(c.Version != 3 || !c.IsCA, reason.IssuerNotAllowed)
+	found.Add(c.Version != 3 || !c.IsCA, reason.IssuerNotAllowed)
 	// RFC 5280 section 6.1.4 (n).
-	found.add(c.HasKeyUsage && c.KeyUsage&pkix.KeyCertSign == 0, reason.IssuerNotAllowed)
+	found.Add(c.HasKeyUsage && c.KeyUsage&pkix.KeyCertSign == 0, reason.IssuerNotAllowed)
 	// RFC 5280 section 4.1.2.4: a non-empty issuer.
-	found.add(c.Issuer.Empty(), reason.IssuerMissing)
+	found.Add(c.Issuer.Empty(), reason.IssuerMissing)
 	// RFC 5280 section 6.1.4 (o).
-	found.add(len(c.UnknownCritical) > 0, reason.UnknownCriticalExtension)
+	found.Add(len(c.UnknownCritical) > 0, reason.UnknownCriticalExtension)
 	if b.Strict {
-		found.add(true, checkProfile(c, authority)...)
+		found.Add(true, checkProfile(c, authority)...)
 	}
 	b.authorities[c] = found
 	return found
@@ -289,14 +289,14 @@ func (b *Builder) checkAuthority(c *pkix.Certificate) []reason.ID {
 // checkAnchor is what an anchor's certificate says of itself. RFC 5280 section 6.1.1 (d) asks nothing of it but name and key;
 // what is here is what it would have to say in order to contradict its being an anchor.
 func (b *Builder) checkAnchor(c *pkix.Certificate) []reason.ID {
-	var found findings
+	var found reason.Findings
 	early, late := checkTime(c, b.At)
-	found.add(early || late, reason.IssuerNotValidNow)
-	found.add(c.HasBasicConstraints && !c.IsCA, reason.IssuerNotAllowed)
-	found.add(c.HasKeyUsage && c.KeyUsage&pkix.KeyCertSign == 0, reason.IssuerNotAllowed)
-	found.add(len(c.UnknownCritical) > 0, reason.UnknownCriticalExtension)
+	found.Add(early || late, reason.IssuerNotValidNow)
+	found.Add(c.HasBasicConstraints && !c.IsCA, reason.IssuerNotAllowed)
+	found.Add(c.HasKeyUsage && c.KeyUsage&pkix.KeyCertSign == 0, reason.IssuerNotAllowed)
+	found.Add(len(c.UnknownCritical) > 0, reason.UnknownCriticalExtension)
 	if b.Strict {
-		found.add(true, checkProfile(c, trustAnchor)...)
+		found.Add(true, checkProfile(c, trustAnchor)...)
 	}
 	return found
 }

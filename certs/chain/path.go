@@ -60,31 +60,17 @@ func (p *Path) Issuer(i int) *pkix.Certificate {
 	return p.Certificates[i-1]
 }
 
-// findings are reason ids, each once.
-type findings []reason.ID
-
-func (f *findings) add(condition bool, ids ...reason.ID) {
-	if !condition {
-		return
-	}
-	for _, id := range ids {
-		if !slices.Contains(*f, id) {
-			*f = append(*f, id)
-		}
-	}
-}
-
 // process is RFC 5280 section 6.1.2 to 6.1.5 for one path, but for what the builder has asked before: that names and
 // signatures chain, and what each certificate says of itself (checkTarget, checkAuthority, checkAnchor).
 func (b *search) process(p *Path) []reason.ID {
-	var found findings
+	var found reason.Findings
 	n := len(p.Certificates)
-	found.add(b.o.MaxIntermediates >= 0 && n-1 > b.o.MaxIntermediates, reason.PathTooLong)
-	found.add(true, b.policies(p)...)
-	found.add(true, b.extendedKeyUsages(p)...)
+	found.Add(b.o.MaxIntermediates >= 0 && n-1 > b.o.MaxIntermediates, reason.PathTooLong)
+	found.Add(true, b.policies(p)...)
+	found.Add(true, b.extendedKeyUsages(p)...)
 	if !b.direct(p.Certificates) {
-		found.add(true, pathLengths(p)...)
-		found.add(true, b.nameConstraints(p)...)
+		found.Add(true, pathLengths(p)...)
+		found.Add(true, b.nameConstraints(p)...)
 	}
 	return found
 }

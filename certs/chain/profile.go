@@ -39,31 +39,31 @@ var (
 // checkProfile is the certificate profile of RFC 5280 section 4, as far as it says MUST: rules for those who issue certificates, which
 // validation by section 6 does not look at.
 func checkProfile(c *pkix.Certificate, as role) []reason.ID {
-	var found findings
+	var found reason.Findings
 	// Section 4.1.2.2: positive, of 20 octets at most; zero is none.
 	serial := c.SerialNumber
-	found.add(serial[0]&0x80 != 0 || len(serial) == 1 && serial[0] == 0 || len(serial) > 20, reason.SerialNumberUnacceptable)
+	found.Add(serial[0]&0x80 != 0 || len(serial) == 1 && serial[0] == 0 || len(serial) > 20, reason.SerialNumberUnacceptable)
 	// Section 4.1.2.1: extensions, as expected here, make version 3.
-	found.add(c.Version != 3, reason.VersionNot3)
+	found.Add(c.Version != 3, reason.VersionNot3)
 	// Section 4.1.2.4.
-	found.add(c.Issuer.Empty(), reason.IssuerMissing)
-	found.add(!validityEncoded(c), reason.ValidityEncodingWrong)
+	found.Add(c.Issuer.Empty(), reason.IssuerMissing)
+	found.Add(!validityEncoded(c), reason.ValidityEncodingWrong)
 	checkKeyIDs(&found, c, as)
 	checkUsages(&found, c, as)
 	checkExtensions(&found, c, as)
 	for _, name := range c.SubjectAltNames {
-		found.add(!wellFormed(name), reason.SubjectAltNameUnacceptable)
+		found.Add(!wellFormed(name), reason.SubjectAltNameUnacceptable)
 	}
 	return found
 }
 
 // checkKeyIDs: sections 4.2.1.1 and 4.2.1.2: the authority key identifier in all certificates but self-signed ones, with
 // its keyIdentifier; the subject key identifier in all of authorities.
-func checkKeyIDs(found *findings, c *pkix.Certificate, as role) {
+func checkKeyIDs(found *reason.Findings, c *pkix.Certificate, as role) {
 	has := len(c.AuthorityKeyID) > 0
 
-	found.add(!has && (c.HasAuthorityKeyID || as != trustAnchor || !selfSigned(c)), reason.AuthorityKeyIDMissing)
-	found.add(len(c.SubjectKeyID) == 0 && (as != endEntity || c.IsCA), reason.SubjectKeyIDMissing)
+	found.Add(!has && (c.HasAuthorityKeyID || as != trustAnchor || !selfSigned(c)), reason.AuthorityKeyIDMissing)
+	found.Add(len(c.SubjectKeyID) == 0 && (as != endEntity || c.IsCA), reason.SubjectKeyIDMissing)
 }
 
 // selfSigned says whether a certificate was signed with its own key, whatever name it gives its issuer.
@@ -76,42 +76,42 @@ func selfSigned(c *pkix.Certificate) bool {
 	return err == nil && key.Verify(algorithm, c.RawTBS, c.Signature) == nil
 }
 
-func checkUsages(found *findings, c *pkix.Certificate, as role) {
+func checkUsages(found *reason.Findings, c *pkix.Certificate, as role) {
 	certSign := c.KeyUsage&pkix.KeyCertSign != 0
 	// Section 4.2.1.3: at least one bit is set.
-	found.add(c.HasKeyUsage && c.KeyUsage == 0, reason.KeyUsageMismatch)
+	found.Add(c.HasKeyUsage && c.KeyUsage == 0, reason.KeyUsageMismatch)
 	// Section 4.2.1.3: in certificates of keys that check signatures on certificates it is there.
-	found.add(as == authority && !c.HasKeyUsage, reason.ExtensionMissing)
+	found.Add(as == authority && !c.HasKeyUsage, reason.ExtensionMissing)
 	// Section 4.2.1.9: without cA, no keyCertSign.
-	found.add(certSign && !c.IsCA, reason.ExtensionMisplaced)
+	found.Add(certSign && !c.IsCA, reason.ExtensionMisplaced)
 	// Section 4.2.1.9: no pathLenConstraint without cA and, where there is a key usage, keyCertSign.
-	found.add(c.MaxPathLen >= 0 && !(c.IsCA && (certSign || !c.HasKeyUsage)), reason.ExtensionMisplaced)
+	found.Add(c.MaxPathLen >= 0 && !(c.IsCA && (certSign || !c.HasKeyUsage)), reason.ExtensionMisplaced)
 	// Section 4.2.1.10: name constraints are for authorities.
-	found.add(c.NameConstraints != nil && !c.IsCA, reason.ExtensionMisplaced)
+	found.Add(c.NameConstraints != nil && !c.IsCA, reason.ExtensionMisplaced)
 }
 
 // checkExtensions asks how the extensions are marked, and section 4.1.2.6: the subject of an authority is not empty, and of
 // everybody else only where the alternative names, critical then, say who it is.
-func checkExtensions(found *findings, c *pkix.Certificate, as role) {
+func checkExtensions(found *reason.Findings, c *pkix.Certificate, as role) {
 	hasBasicConstraints, hasAltName, altNameCritical := false, false, false
 	if c.RawExtensions != nil {
 		_ = pkix.WalkExtensions(c.RawExtensions, func(e pkix.Extension) error { // read before: no error
-			found.add(mustBeCritical[e.ID] && !e.Critical || mustNotBeCritical[e.ID] && e.Critical, reason.ExtensionCriticalityWrong)
+			found.Add(mustBeCritical[e.ID] && !e.Critical || mustNotBeCritical[e.ID] && e.Critical, reason.ExtensionCriticalityWrong)
 			switch e.ID {
 			case oidBasicConstraints:
 				hasBasicConstraints = true
 				// Section 4.2.1.9: critical in certificates of authorities.
-				found.add(c.IsCA && !e.Critical, reason.ExtensionCriticalityWrong)
+				found.Add(c.IsCA && !e.Critical, reason.ExtensionCriticalityWrong)
 			case oidSubjectAltName:
 				hasAltName, altNameCritical = true, e.Critical
 				// Section 4.2.1.6: one name at least.
-				found.add(len(c.SubjectAltNames) == 0, reason.SubjectAltNameUnacceptable)
+				found.Add(len(c.SubjectAltNames) == 0, reason.SubjectAltNameUnacceptable)
 			}
 			return nil
 		})
 	}
-	found.add(as != endEntity && !hasBasicConstraints, reason.ExtensionMissing)
-	found.add(c.Subject.Empty() && (as != endEntity || c.IsCA || !hasAltName || !altNameCritical), reason.SubjectMissing)
+	found.Add(as != endEntity && !hasBasicConstraints, reason.ExtensionMissing)
+	found.Add(c.Subject.Empty() && (as != endEntity || c.IsCA || !hasAltName || !altNameCritical), reason.SubjectMissing)
 }
 
 // wellFormed: section 4.2.1.6.

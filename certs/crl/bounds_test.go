@@ -69,14 +69,12 @@ func TestHostileSizes(t *testing.T) {
 		s := a.conforming(nil)
 		c.change(s)
 		der := seq(s.tbs(), ecdsaSHA256, wrap(3, []byte{0, 1}))
-		start := time.Now()
 		var l *List
 		var err error
 		used := allocated(func() { l, err = Parse(der) })
 		if bound := c.factor*uint64(len(der)) + 1<<16; used > bound {
 			t.Errorf("%s: %d octets asked for, for a list of %d", name, used, len(der))
 		}
-		read := time.Since(start)
 		if err == nil {
 			o := options(a)
 			o.Strict = true
@@ -84,9 +82,6 @@ func TestHostileSizes(t *testing.T) {
 			NewChecker([]*List{l}, o).Status(cert)
 			l.find(cert)
 			l.find(&pkix.Certificate{Issuer: l.Issuer, SerialNumber: []byte{1}})
-		}
-		if all := time.Since(start); all > 20*time.Second {
-			t.Errorf("%s: read in %v, judged in %v", name, read, all-read)
 		}
 	}
 }

@@ -74,7 +74,7 @@ func NewChecker(lists []*List, o CheckOptions) *Checker {
 // every reason is covered: so the order of the lists does not matter, and no list that says "good" hides one that says
 // "revoked" (all tests ask in every order).
 func (k *Checker) Status(c *pkix.Certificate) Result {
-	var found findings
+	var found reason.Findings
 	views := k.views(k.inScope(c, &found), &found)
 	var covered uint16
 	var best *view
@@ -99,7 +99,7 @@ func (k *Checker) Status(c *pkix.Certificate) Result {
 		return result
 	}
 	// RFC 5280 section 6.3.3 (l): what is revoked for one of the other reasons may be on another list.
-	found.add(covered != 0, reason.CRLReasonsPartial)
+	found.Add(covered != 0, reason.CRLReasonsPartial)
 	return Result{Findings: found}
 }
 

@@ -25,7 +25,7 @@ func (v *view) last() *exhibit {
 }
 
 // views returns what may be relied on of lists in scope: authentic, timely, the last of its kind.
-func (k *Checker) views(all []scoped, found *findings) []*view {
+func (k *Checker) views(all []scoped, found *reason.Findings) []*view {
 	deltas := make(map[string][]*exhibit) // by scope
 	var completes []scoped
 	complete := false
@@ -33,7 +33,7 @@ func (k *Checker) views(all []scoped, found *findings) []*view {
 		complete = complete || e.DeltaBase == nil
 		switch {
 		case len(e.form) > 0:
-			found.all(e.form)
+			found.Add(true, e.form...)
 		case e.DeltaBase != nil:
 			deltas[e.scope] = append(deltas[e.scope], e.exhibit)
 		default:
@@ -41,7 +41,7 @@ func (k *Checker) views(all []scoped, found *findings) []*view {
 		}
 	}
 	// RFC 5280 section 5.2.4: a delta says only what has changed.
-	found.add(!complete && len(deltas) > 0, reason.CRLIsDelta)
+	found.Add(!complete && len(deltas) > 0, reason.CRLIsDelta)
 	var views []*view
 	for _, e := range completes {
 		views = append(views, k.viewsOf(e, deltas[e.scope], found)...)
@@ -51,39 +51,39 @@ func (k *Checker) views(all []scoped, found *findings) []*view {
 
 // viewsOf returns what may be relied on of a complete list. Deltas are used where there are any, as RFC 5280
 // section 6.3.3 has it where use-deltas is set, whether or not a freshestCRL extension tells where to get them: somebody did.
-func (k *Checker) viewsOf(e scoped, deltas []*exhibit, found *findings) []*view {
+func (k *Checker) viewsOf(e scoped, deltas []*exhibit, found *reason.Findings) []*view {
 	var fresh []*exhibit
 	for _, d := range deltas {
 		switch applies, needed := d.updates(e.exhibit); {
 		case !needed:
 		case !applies:
-			found.add(true, reason.CRLBaseMismatch)
+			found.Add(true, reason.CRLBaseMismatch)
 		case len(d.age) > 0:
-			found.all(d.age)
+			found.Add(true, d.age...)
 		default:
 			fresh = append(fresh, d)
 		}
 	}
 	// RFC 5280 section 6.3.3 (a)(1)(i): a complete list that ran out is good again with a delta that did not.
 	if len(e.age) > 0 && fresh == nil {
-		found.all(e.age)
+		found.Add(true, e.age...)
 		return nil
 	}
 	signer, refusal := e.signedBy(&k.options)
 	if signer == nil {
-		found.all(refusal)
+		found.Add(true, refusal...)
 		return nil
 	}
 	var views []*view
 	for _, d := range fresh {
 		by, refusal := d.signedBy(&k.options)
 		if by == nil {
-			found.all(refusal)
+			found.Add(true, refusal...)
 			continue
 		}
 		// RFC 5280 section 6.3.3 (h): the key is the complete list's.
 		if !bytes.Equal(by.RawSubjectPublicKeyInfo, signer.RawSubjectPublicKeyInfo) {
-			found.add(true, reason.CRLBaseMismatch)
+			found.Add(true, reason.CRLBaseMismatch)
 			continue
 		}
 		views = append(views, &view{complete: e, delta: d, signer: signer})
@@ -91,7 +91,7 @@ func (k *Checker) viewsOf(e scoped, deltas []*exhibit, found *findings) []*view 
 	if len(e.age) == 0 {
 		views = append(views, &view{complete: e, signer: signer})
 	} else if views == nil {
-		found.all(e.age)
+		found.Add(true, e.age...)
 	}
 	return views
 }

@@ -27,12 +27,12 @@ type exhibit struct {
 	unscoped bool                // the issuing distribution point makes no sense
 	names    map[string]struct{} // of the issuing distribution point, whole; nil if it has none
 	scope    string              // issuer and issuing distribution point: equal for lists of one scope and only for them
-	form     findings            // why it cannot be used at all
-	age      findings            // why it cannot be used but with a delta
+	form     reason.Findings     // why it cannot be used at all
+	age      reason.Findings     // why it cannot be used but with a delta
 
 	asked   bool
 	signer  *pkix.Certificate // who signed it; nil if nobody who counts
-	refusal findings          // why nobody does
+	refusal reason.Findings   // why nobody does
 }
 
 // judge looks at a list once, and only at those by an issuer that somebody asks for.
@@ -46,14 +46,14 @@ func (e *exhibit) judge(o *CheckOptions) {
 	e.checkForm(&e.form)
 	// RFC 5280 section 5.3.3: only an indirect list has entries that name an issuer. Whether to believe the list or
 	// the entry is not known.
-	e.form.add(e.CertificateIssuer && (e.IDP == nil || !e.IDP.Indirect), reason.CRLFormatFailure)
+	e.form.Add(e.CertificateIssuer && (e.IDP == nil || !e.IDP.Indirect), reason.CRLFormatFailure)
 	// RFC 5280 section 5.2.4: a delta without number cannot be held against a complete list.
-	e.form.add(e.DeltaBase != nil && e.Number == nil, reason.CRLNumberMissing)
+	e.form.Add(e.DeltaBase != nil && e.Number == nil, reason.CRLNumberMissing)
 	if o.Strict {
 		e.checkProfile(&e.form)
 	}
-	e.form.add(tooEarly(e.ThisUpdate, o.At, o.Skew), reason.CRLNotYetValid)
-	e.age.add(e.NextUpdate.IsZero() && o.MaxAge == 0, reason.CRLNextUpdateMissing)
+	e.form.Add(tooEarly(e.ThisUpdate, o.At, o.Skew), reason.CRLNotYetValid)
+	e.age.Add(e.NextUpdate.IsZero() && o.MaxAge == 0, reason.CRLNextUpdateMissing)
 	checkAge(&e.age, e.ThisUpdate, e.NextUpdate, o.At, o.Skew, o.MaxAge)
 	e.scope = lengthed(e.issuer)
 	if e.IDP == nil {
@@ -69,12 +69,12 @@ func (e *exhibit) judge(o *CheckOptions) {
 }
 
 // signedBy returns who signed the list, or why nobody who counts did. The answer is found once.
-func (e *exhibit) signedBy(o *CheckOptions) (*pkix.Certificate, findings) {
+func (e *exhibit) signedBy(o *CheckOptions) (*pkix.Certificate, reason.Findings) {
 	if e.asked {
 		return e.signer, e.refusal
 	}
 	// Signers may lead back to this list: until it is known who signed it, nobody did.
-	e.asked, e.refusal = true, findings{reason.CRLSignerUnconfirmed}
+	e.asked, e.refusal = true, reason.Findings{reason.CRLSignerUnconfirmed}
 	var signers []Signer
 	if o.Signers != nil {
 		signers = slices.Clone(o.Signers(e.List))
@@ -82,13 +82,13 @@ func (e *exhibit) signedBy(o *CheckOptions) (*pkix.Certificate, findings) {
 	// RFC 5280 section 5.2.1: the authority key identifier tells the keys of an issuer apart. It is a hint, because an
 	// authority may be certified under several identifiers: the signature is what proves.
 	slices.SortStableFunc(signers, func(a, b Signer) int { return e.hint(b) - e.hint(a) })
-	var found findings
+	var found reason.Findings
 	for _, s := range signers {
 		if s.Certificate == nil || !s.Certificate.Subject.Equal(e.Issuer) {
 			continue
 		}
-		var refused findings
-		if refused.add(!maySignLists(s.Certificate), reason.CRLSignerNotAllowed); len(refused) == 0 {
+		var refused reason.Findings
+		if refused.Add(!maySignLists(s.Certificate), reason.CRLSignerNotAllowed); len(refused) == 0 {
 			e.checkSignature(&refused, s.Key, o.Allow)
 		}
 		if len(refused) == 0 {
@@ -97,7 +97,7 @@ func (e *exhibit) signedBy(o *CheckOptions) (*pkix.Certificate, findings) {
 		}
 		// The failure of a key that the list does not claim says nothing of the one that it does.
 		if e.hint(s) >= 0 {
-			found.all(refused)
+			found.Add(true, refused...)
 		}
 	}
 	if len(found) > 0 {
@@ -124,8 +124,8 @@ func maySignLists(c *pkix.Certificate) bool { return !c.HasKeyUsage || c.KeyUsag
 func tooEarly(this, at time.Time, skew time.Duration) bool { return this.After(at.Add(skew)) }
 
 // checkAge concedes the skew of clocks to nextUpdate, and bounds the age of thisUpdate exactly, 0 being no bound.
-func checkAge(found *findings, this, next, at time.Time, skew, maxAge time.Duration) {
+func checkAge(found *reason.Findings, this, next, at time.Time, skew, maxAge time.Duration) {
 	// RFC 5280 section 6.3.3 (a): past nextUpdate a list is to be replaced (TestTrapNextUpdateIgnored).
-	found.add(!next.IsZero() && at.After(next.Add(skew)), reason.CRLStale)
-	found.add(maxAge != 0 && at.Sub(this) > maxAge, reason.CRLTooOld)
+	found.Add(!next.IsZero() && at.After(next.Add(skew)), reason.CRLStale)
+	found.Add(maxAge != 0 && at.Sub(this) > maxAge, reason.CRLTooOld)
 }

@@ -3,7 +3,6 @@ package crl
 import (
 	"bytes"
 	"math/big"
-	"slices"
 	"time"
 
 	"github.com/tashika-jp/tashika/certs/pkix"
@@ -29,7 +28,7 @@ type Index struct {
 // it, the issuer is trusted, and the key is the issuer's. All findings are returned, and an
 // index only if there are none. Time is not asked here, but in CheckTimes at every use.
 func NewIndex(l *List, issuer *pkix.Certificate, key *signature.PublicKey, allow signature.AllowList) (*Index, []reason.ID) {
-	var found findings
+	var found reason.Findings
 	l.checkForm(&found)
 	l.checkComplete(&found)
 	names := l.checkScope(&found)
@@ -44,93 +43,78 @@ func NewIndex(l *List, issuer *pkix.Certificate, key *signature.PublicKey, allow
 	}, nil
 }
 
-// findings are reason ids, each once.
-type findings []reason.ID
-
-func (f *findings) add(condition bool, id reason.ID) {
-	if condition && !slices.Contains(*f, id) {
-		*f = append(*f, id)
-	}
-}
-
-func (f *findings) all(ids findings) {
-	for _, id := range ids {
-		f.add(true, id)
-	}
-}
-
 // checkForm: the list is one that anybody can use.
-func (l *List) checkForm(found *findings) {
+func (l *List) checkForm(found *reason.Findings) {
 	// RFC 5280 section 5.2: a list with an unknown critical extension MUST NOT be used; section 5.3: nor one
 	// with such an entry, whatever certificate is asked for (TestTrapCriticalExtensions).
-	found.add(l.UnknownCritical || l.UnknownCriticalEntry, reason.CRLUnknownCriticalExtension)
+	found.Add(l.UnknownCritical || l.UnknownCriticalEntry, reason.CRLUnknownCriticalExtension)
 	// RFC 5280 section 5.3.1: removeFromCRL only in deltas.
-	found.add(l.RemoveFromCRL && l.DeltaBase == nil, reason.CRLFormatFailure)
-	found.add(!l.NextUpdate.IsZero() && !l.NextUpdate.After(l.ThisUpdate), reason.CRLFormatFailure)
+	found.Add(l.RemoveFromCRL && l.DeltaBase == nil, reason.CRLFormatFailure)
+	found.Add(!l.NextUpdate.IsZero() && !l.NextUpdate.After(l.ThisUpdate), reason.CRLFormatFailure)
 }
 
 // checkComplete: the list tells all there is, and says of when.
-func (l *List) checkComplete(found *findings) {
+func (l *List) checkComplete(found *reason.Findings) {
 	// RFC 5280 section 5.2.6: a freshestCRL that must be processed tells of deltas, and there are none here.
-	found.add(l.FreshestCritical, reason.CRLUnknownCriticalExtension)
+	found.Add(l.FreshestCritical, reason.CRLUnknownCriticalExtension)
 	// RFC 5280 section 5.2.4: a delta says only what has changed.
-	found.add(l.DeltaBase != nil, reason.CRLIsDelta)
+	found.Add(l.DeltaBase != nil, reason.CRLIsDelta)
 	// RFC 5280 section 5.3.3: certificateIssuer: this entry and those after it are about certificates
 	// of another issuer.
-	found.add(l.CertificateIssuer, reason.CRLIsIndirect)
+	found.Add(l.CertificateIssuer, reason.CRLIsIndirect)
 	// RFC 5280 section 5.2.3: issuers MUST include the number.
-	found.add(l.Number == nil, reason.CRLNumberMissing)
+	found.Add(l.Number == nil, reason.CRLNumberMissing)
 	// RFC 5280 section 5.1.2.5: issuers MUST include nextUpdate: without it a list is fresh for ever
 	// (TestTrapNextUpdateIgnored).
-	found.add(l.NextUpdate.IsZero(), reason.CRLNextUpdateMissing)
+	found.Add(l.NextUpdate.IsZero(), reason.CRLNextUpdateMissing)
 }
 
 // checkPoint returns the names of the issuing distribution point.
-func (l *List) checkPoint(found *findings) []pkix.GeneralName {
+func (l *List) checkPoint(found *reason.Findings) []pkix.GeneralName {
 	p := l.IDP
 	if p == nil {
 		return nil
 	}
-	found.add(p.contradictory(), reason.CRLFormatFailure)
+	found.Add(p.contradictory(), reason.CRLFormatFailure)
 	names, ok := pointNames(l.Issuer, p.FullName, p.RelativeName)
-	found.add(!ok, reason.CRLFormatFailure)
+	found.Add(!ok, reason.CRLFormatFailure)
 	return names
 }
 
 // checkScope: the list is a complete one of the issuer's own for its scope. It returns the names of the issuing
 // distribution point.
-func (l *List) checkScope(found *findings) []pkix.GeneralName {
+func (l *List) checkScope(found *reason.Findings) []pkix.GeneralName {
 	p := l.IDP
 	if p == nil {
 		return nil
 	}
 	// RFC 5280 section 5.2.5: a critical extension.
-	found.add(!l.IDPCritical, reason.CRLFormatFailure)
-	found.add(p.Indirect, reason.CRLIsIndirect)
+	found.Add(!l.IDPCritical, reason.CRLFormatFailure)
+	found.Add(p.Indirect, reason.CRLIsIndirect)
 	// RFC 5280 section 6.3.3 (d), (e): what is revoked for another reason is not on it.
-	found.add(p.HasReasons, reason.CRLReasonsPartial)
+	found.Add(p.HasReasons, reason.CRLReasonsPartial)
 	return l.checkPoint(found)
 }
 
 // checkIssuer: the list says that it is the issuer's, and the issuer may make lists.
-func (l *List) checkIssuer(found *findings, issuer *pkix.Certificate) {
+func (l *List) checkIssuer(found *reason.Findings, issuer *pkix.Certificate) {
 	// RFC 5280 section 6.3.3 (b)(1), names compared by section 7.1; section 5.1.2.3: not empty.
-	found.add(l.Issuer.Empty() || !l.Issuer.Equal(issuer.Subject), reason.CRLIssuerMismatch)
+	found.Add(l.Issuer.Empty() || !l.Issuer.Equal(issuer.Subject), reason.CRLIssuerMismatch)
 	// RFC 5280 section 5.2.1: the key that signed. JPKI's generations share one name
 	// (TestTrapKeyGenerationsShareOneName).
 	bothSay := len(l.AuthorityKeyID) > 0 && len(issuer.SubjectKeyID) > 0
-	found.add(bothSay && !bytes.Equal(l.AuthorityKeyID, issuer.SubjectKeyID), reason.CRLIssuerMismatch)
-	found.add(!maySignLists(issuer), reason.CRLSignerNotAllowed)
+	found.Add(bothSay && !bytes.Equal(l.AuthorityKeyID, issuer.SubjectKeyID), reason.CRLIssuerMismatch)
+	found.Add(!maySignLists(issuer), reason.CRLSignerNotAllowed)
 }
 
-func (l *List) checkSignature(found *findings, key *signature.PublicKey, allow signature.AllowList) {
+func (l *List) checkSignature(found *reason.Findings, key *signature.PublicKey, allow signature.AllowList) {
 	algorithm, err := signature.FromIdentifier(l.SignatureAlgorithm)
 	if err != nil || !allow.Allows(algorithm) || key == nil || !key.Fits(algorithm.Scheme) {
-		found.add(true, reason.CRLAlgorithmRefused)
+		found.Add(true, reason.CRLAlgorithmRefused)
 		return
 	}
 	// RFC 5280 section 6.3.3 (g) (TestTrapSignatureNeverChecked).
-	found.add(key.Verify(algorithm, l.RawTBS, l.Signature) != nil, reason.CRLSignatureInvalid)
+	found.Add(key.Verify(algorithm, l.RawTBS, l.Signature) != nil, reason.CRLSignatureInvalid)
 }
 
 // ThisUpdate is the time that the list tells of.
@@ -164,8 +148,8 @@ func (x *Index) Lookup(serial []byte) (Entry, bool) { return x.serials.lookup(se
 // CheckTimes checks that the list may be relied on at a time. The skew of clocks is
 // conceded to thisUpdate and nextUpdate; maxAge bounds the age of thisUpdate exactly, 0 being no bound.
 func (x *Index) CheckTimes(at time.Time, skew, maxAge time.Duration) []reason.ID {
-	var found findings
-	found.add(tooEarly(x.thisUpdate, at, skew), reason.CRLNotYetValid)
+	var found reason.Findings
+	found.Add(tooEarly(x.thisUpdate, at, skew), reason.CRLNotYetValid)
 	checkAge(&found, x.thisUpdate, x.nextUpdate, at, skew, maxAge)
 	return found
 }
@@ -176,9 +160,9 @@ func Older(next, last *Index) []reason.ID {
 	if last == nil {
 		return nil
 	}
-	var found findings
+	var found reason.Findings
 	// RFC 5280 section 5.2.3: numbers increase monotonically for a scope and issuer.
-	found.add(compareOctets(next.number, last.number) < 0, reason.CRLNumberLower)
-	found.add(next.thisUpdate.Before(last.thisUpdate), reason.CRLOlder)
+	found.Add(compareOctets(next.number, last.number) < 0, reason.CRLNumberLower)
+	found.Add(next.thisUpdate.Before(last.thisUpdate), reason.CRLOlder)
 	return found
 }

@@ -131,7 +131,7 @@ type scoped struct {
 }
 
 // inScope returns the lists that tell of a certificate, whoever signed them.
-func (k *Checker) inScope(c *pkix.Certificate, found *findings) []scoped {
+func (k *Checker) inScope(c *pkix.Certificate, found *reason.Findings) []scoped {
 	ps, own := pointsOf(c), c.Issuer.Key()
 	issuers := make(map[string]string)
 	for _, p := range ps {
@@ -159,7 +159,7 @@ func (k *Checker) inScope(c *pkix.Certificate, found *findings) []scoped {
 			}
 		}
 	}
-	found.add(!relevant, reason.CRLMissing)
-	found.add(relevant && all == nil, reason.CRLScopeMismatch)
+	found.Add(!relevant, reason.CRLMissing)
+	found.Add(relevant && all == nil, reason.CRLScopeMismatch)
 	return all
 }

@@ -9,27 +9,27 @@ import (
 
 // checkProfile: what RFC 5280 section 5 demands of issuers besides what makes a list usable. Peers accept most of
 // it. Not here are reasons of 0, which section 5.3.1 only advises against.
-func (l *List) checkProfile(found *findings) {
+func (l *List) checkProfile(found *reason.Findings) {
 	// RFC 5280 section 5: lists are of version 2, with nextUpdate, CRL number and authority key identifier;
 	// section 5.2.1: by the key identifier method.
-	found.add(l.Version != 2 || l.AuthorityKeyID == nil, reason.CRLProfileViolated)
-	found.add(l.NextUpdate.IsZero(), reason.CRLNextUpdateMissing)
-	found.add(l.Number == nil, reason.CRLNumberMissing)
+	found.Add(l.Version != 2 || l.AuthorityKeyID == nil, reason.CRLProfileViolated)
+	found.Add(l.NextUpdate.IsZero(), reason.CRLNextUpdateMissing)
+	found.Add(l.Number == nil, reason.CRLNumberMissing)
 	// RFC 5280 section 5.1.2.3: the issuer has a name.
-	found.add(l.Issuer.Empty(), reason.CRLProfileViolated)
-	found.add(l.offProfile, reason.CRLProfileViolated)
+	found.Add(l.Issuer.Empty(), reason.CRLProfileViolated)
+	found.Add(l.offProfile, reason.CRLProfileViolated)
 	// RFC 5280 section 5.2.3: numbers are not longer than 20 octets, the sign not counted.
-	found.add(len(l.Number) > 21 || len(l.Number) == 21 && l.Number[0] != 0, reason.CRLProfileViolated)
+	found.Add(len(l.Number) > 21 || len(l.Number) == 21 && l.Number[0] != 0, reason.CRLProfileViolated)
 	// RFC 5280 sections 5.2.4, 5.2.5: critical; section 5.2.6: not critical.
-	found.add(l.DeltaBase != nil && !l.DeltaCritical || l.IDP != nil && !l.IDPCritical || l.FreshestCritical, reason.CRLProfileViolated)
+	found.Add(l.DeltaBase != nil && !l.DeltaCritical || l.IDP != nil && !l.IDPCritical || l.FreshestCritical, reason.CRLProfileViolated)
 	// RFC 5280 section 5.2.6: freshestCRL is in complete lists only, and its points have names and nothing else.
-	found.add(l.FreshestCRL != nil && l.DeltaBase != nil, reason.CRLProfileViolated)
+	found.Add(l.FreshestCRL != nil && l.DeltaBase != nil, reason.CRLProfileViolated)
 	for _, p := range l.FreshestCRL {
-		found.add(p.HasReasons || p.CRLIssuer != nil || p.FullName == nil && p.RelativeName == nil, reason.CRLProfileViolated)
+		found.Add(p.HasReasons || p.CRLIssuer != nil || p.FullName == nil && p.RelativeName == nil, reason.CRLProfileViolated)
 	}
 	// RFC 5280 section 5.1.2.6: revoked certificates are identified by their serial numbers: one that is listed twice
 	// is two statements of one thing. In indirect lists they may be of two issuers.
-	found.add(!l.CertificateIssuer && len(newSerials(l).order) != l.EntryCount, reason.CRLProfileViolated)
+	found.Add(!l.CertificateIssuer && len(newSerials(l).order) != l.EntryCount, reason.CRLProfileViolated)
 }
 
 // namesIssuers: RFC 5280 section 5.2.7: authorityInfoAccess of a list has caIssuers, and no other access method.

@@ -95,7 +95,6 @@ func TestBoundedMemory(t *testing.T) {
 		if strings.HasPrefix(name, "a name") { // compared with the issuer's, attribute by attribute
 			limit = 64 * MaxResponseSize
 		}
-		start := time.Now()
 		var answer *Answer
 		var found []reason.ID
 		o := stored
@@ -105,9 +104,6 @@ func TestBoundedMemory(t *testing.T) {
 		}
 		if answer != nil || len(found) == 0 {
 			t.Errorf("%s: %+v", name, answer)
-		}
-		if took := time.Since(start); took > 5*time.Second {
-			t.Errorf("%s: took %v", name, took)
 		}
 		if len(der) > MaxResponseSize && !slices.Equal(found, []reason.ID{reason.OCSPFormatFailure}) {
 			t.Errorf("%s: %v", name, found)

@@ -3,7 +3,6 @@ package ocsp
 import (
 	"bytes"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/tashika-jp/tashika/certs/crl"
@@ -74,15 +73,6 @@ type Answer struct {
 	ProducedAt time.Time
 }
 
-// findings are reason ids, each once.
-type findings []reason.ID
-
-func (f *findings) add(condition bool, id reason.ID) {
-	if condition && !slices.Contains(*f, id) {
-		*f = append(*f, id)
-	}
-}
-
 // Check judges the response to a request. The issuer is trusted, and the key is the
 // issuer's. All findings are returned, and an answer only if there are none.
 func Check(der []byte, req *Request, issuer *pkix.Certificate, key *signature.PublicKey, o Options) (*Answer, []reason.ID) {
@@ -108,17 +98,17 @@ func check(der []byte, req *Request, issuer *pkix.Certificate, key *signature.Pu
 	if err != nil {
 		return nil, []reason.ID{reason.OCSPFormatFailure}
 	}
-	var found findings
+	var found reason.Findings
 	one := r.find(&found, req, issuer)
 	// RFC 6960 section 4.4: critical extensions of the response (TestTrapCriticalExtensions).
-	found.add(r.unknownCritical, reason.OCSPUnknownCriticalExtension)
+	found.Add(r.unknownCritical, reason.OCSPUnknownCriticalExtension)
 	r.checkNonce(&found, req, o)
 	if one != nil {
 		one.checkTimes(&found, o)
 		r.checkKnown(&found, one, req.about, o)
 	}
 	for _, id := range r.checkSigner(req.about, issuer, key, o) { // last, because it is dear
-		found.add(true, id)
+		found.Add(true, id)
 	}
 	if len(found) > 0 || one == nil {
 		return nil, found
@@ -140,10 +130,10 @@ func (r *response) answer(one *single) *Answer {
 }
 
 // find returns the answer about the certificate.
-func (r *response) find(found *findings, req *Request, issuer *pkix.Certificate) *single {
+func (r *response) find(found *reason.Findings, req *Request, issuer *pkix.Certificate) *single {
 	// RFC 6960 section 4.1.1: a CertID names the issuer as the certificate does. Another issuer's key would
 	// judge the signer by the wrong one (TestTrapSerialOnlyAcrossIssuers).
-	found.add(!req.about.Issuer.Equal(issuer.Subject), reason.OCSPCertIDMismatch)
+	found.Add(!req.about.Issuer.Equal(issuer.Subject), reason.OCSPCertIDMismatch)
 	var first, one *single
 	for i := range r.singles {
 		// RFC 6960 section 3.2 (1): the certificate in the response is the one in question: both hashes and the
@@ -153,13 +143,13 @@ func (r *response) find(found *findings, req *Request, issuer *pkix.Certificate)
 			continue
 		}
 		// RFC 6960 section 4.4: critical extensions of any answer about it.
-		found.add(next.unknownCritical, reason.OCSPUnknownCriticalExtension)
+		found.Add(next.unknownCritical, reason.OCSPUnknownCriticalExtension)
 		// Two answers that differ are none, under whichever hashes they are given (TestConflict).
 		if first == nil {
 			first = next
 		}
 		differ := first.status != next.status || first.reason != next.reason || !first.revoked.Equal(next.revoked)
-		found.add(differ, reason.OCSPConflict)
+		found.Add(differ, reason.OCSPConflict)
 		// RFC 6960 section 3.2 (1): an answer is to the CertID of the request, its hash included.
 		if req.id.hash != "" && !next.id.equal(req.id) {
 			continue
@@ -169,43 +159,43 @@ func (r *response) find(found *findings, req *Request, issuer *pkix.Certificate)
 			one = next
 		}
 	}
-	found.add(one == nil, reason.OCSPCertIDMismatch)
+	found.Add(one == nil, reason.OCSPCertIDMismatch)
 	return one
 }
 
 // checkNonce: RFC 9654 section 2.1: the nonce of the response is the request's, octet for octet.
-func (r *response) checkNonce(found *findings, req *Request, o Options) {
+func (r *response) checkNonce(found *reason.Findings, req *Request, o Options) {
 	switch {
 	case r.nonce != nil && req.nonce != nil:
-		found.add(!bytes.Equal(r.nonce, nonceValue(req.nonce)), reason.OCSPNonceMismatch)
+		found.Add(!bytes.Equal(r.nonce, nonceValue(req.nonce)), reason.OCSPNonceMismatch)
 	case o.RequireNonce:
 		// Also where none was sent: then nothing shows that the response is not an old one. A nonce
 		// that nobody asked for is somebody else's and says nothing.
-		found.add(true, reason.OCSPNonceMissing)
+		found.Add(true, reason.OCSPNonceMissing)
 	}
 }
 
-func (one *single) checkTimes(found *findings, o Options) {
+func (one *single) checkTimes(found *reason.Findings, o Options) {
 	// RFC 6960 section 4.2.2.1: thisUpdate later than the local system time is unreliable. Of producedAt it
 	// demands nothing, and nothing rests on it (openssl/05 was produced after its time of validation).
-	found.add(one.thisUpdate.After(o.At.Add(o.Skew)), reason.OCSPNotYetValid)
+	found.Add(one.thisUpdate.After(o.At.Add(o.Skew)), reason.OCSPNotYetValid)
 	if one.nextUpdate.IsZero() {
 		// RFC 6960 section 4.2.2.1: without nextUpdate newer information is available all the time. Then
 		// only the age bounds how long the answer lasts, and without a bound it would last for ever.
-		found.add(o.MaxAge == 0, reason.OCSPStale)
+		found.Add(o.MaxAge == 0, reason.OCSPStale)
 	} else {
-		found.add(one.nextUpdate.Before(one.thisUpdate), reason.OCSPFormatFailure)
+		found.Add(one.nextUpdate.Before(one.thisUpdate), reason.OCSPFormatFailure)
 		// RFC 6960 section 4.2.2.1: nextUpdate earlier than the local system time is unreliable
 		// (TestTrapNextUpdateIgnored).
-		found.add(o.At.After(one.nextUpdate.Add(o.Skew)), reason.OCSPStale)
+		found.Add(o.At.After(one.nextUpdate.Add(o.Skew)), reason.OCSPStale)
 	}
 	// RFC 6960 section 3.2 (5): thisUpdate is sufficiently recent.
-	found.add(o.MaxAge != 0 && o.At.Sub(one.thisUpdate) > o.MaxAge, reason.OCSPTooOld)
+	found.Add(o.MaxAge != 0 && o.At.Sub(one.thisUpdate) > o.MaxAge, reason.OCSPTooOld)
 }
 
 // checkKnown: "good" says no more than that the responder knows of no revocation (RFC 6960 section 2.2), and
 // so nothing of a certificate whose status it does not keep. A revocation that it does know of stands.
-func (r *response) checkKnown(found *findings, one *single, c *pkix.Certificate, o Options) {
+func (r *response) checkKnown(found *reason.Findings, one *single, c *pkix.Certificate, o Options) {
 	// RFC 6960 section 4.4.4: of certificates that expired before the archive cutoff no status is kept
 	// (TestArchiveCutoff).
 	forgotten := c.NotAfter.Before(one.archiveCutoff)
@@ -213,5 +203,5 @@ func (r *response) checkKnown(found *findings, one *single, c *pkix.Certificate,
 	// beginning none can be (TestProducedOutsideValidity).
 	late := one.archiveCutoff.IsZero() && r.producedAt.Add(-o.Skew).After(c.NotAfter)
 	early := r.producedAt.Add(o.Skew).Before(c.NotBefore)
-	found.add(one.status == Good && (forgotten || late || early), reason.OCSPStatusUnknown)
+	found.Add(one.status == Good && (forgotten || late || early), reason.OCSPStatusUnknown)
 }

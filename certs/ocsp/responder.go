@@ -14,9 +14,9 @@ import (
 // Of several certificates that the responder may mean, one that is right is enough; if none is,
 // the findings are of the one with the fewest.
 func (r *response) checkSigner(about, issuer *pkix.Certificate, key *signature.PublicKey, o Options) []reason.ID {
-	var best findings
+	var best reason.Findings
 	considered := false
-	consider := func(f findings) {
+	consider := func(f reason.Findings) {
 		if !considered || len(f) < len(best) {
 			best, considered = f, true
 		}
@@ -24,7 +24,7 @@ func (r *response) checkSigner(about, issuer *pkix.Certificate, key *signature.P
 	// RFC 6960 section 4.2.2.2 (2): the issuer itself. Its key usage is not asked: to sign about
 	// its own certificates is part of what it is.
 	if r.namedBy(issuer) {
-		var f findings
+		var f reason.Findings
 		r.checkSignature(&f, key, o)
 		consider(f)
 	}
@@ -54,51 +54,51 @@ func (r *response) namedBy(c *pkix.Certificate) bool {
 	return same && !r.responderName.Empty()
 }
 
-func (r *response) checkSignature(found *findings, key *signature.PublicKey, o Options) {
+func (r *response) checkSignature(found *reason.Findings, key *signature.PublicKey, o Options) {
 	algorithm, err := signature.FromIdentifier(r.algorithm)
 	if err != nil || !o.Allow.Allows(algorithm) || key == nil || !key.Fits(algorithm.Scheme) {
-		found.add(true, reason.OCSPAlgorithmRefused)
+		found.Add(true, reason.OCSPAlgorithmRefused)
 		return
 	}
 	// RFC 6960 section 3.2 (2): the signature on the response is valid.
-	found.add(key.Verify(algorithm, r.rawTBS, r.signature) != nil, reason.OCSPSignatureInvalid)
+	found.Add(key.Verify(algorithm, r.rawTBS, r.signature) != nil, reason.OCSPSignatureInvalid)
 }
 
 // checkDelegate: RFC 6960 section 4.2.2.2 (3), an authorized responder: a certificate issued
 // directly by the issuer of the one in question, for this purpose.
-func (r *response) checkDelegate(c, about, issuer *pkix.Certificate, key *signature.PublicKey, o Options) findings {
-	var found findings
+func (r *response) checkDelegate(c, about, issuer *pkix.Certificate, key *signature.PublicKey, o Options) reason.Findings {
+	var found reason.Findings
 	// RFC 6960 section 4.2.2.2: issued directly by the CA that issued the certificate in question; by name here, and by
 	// the key below. A key identifier helps to find an issuer (RFC 5280 section 4.2.1.1), and this one is found.
-	found.add(!c.Issuer.Equal(issuer.Subject), reason.OCSPResponderUnauthorized)
+	found.Add(!c.Issuer.Equal(issuer.Subject), reason.OCSPResponderUnauthorized)
 	// RFC 6960 section 4.2.2.2.1 lets the CA say how a responder's certificate is checked. That it vouches for
 	// itself is none of the ways: whoever stole its key would (TestDelegateAboutItself).
-	found.add(bytes.Equal(c.Raw, about.Raw), reason.OCSPResponderUnauthorized)
+	found.Add(bytes.Equal(c.Raw, about.Raw), reason.OCSPResponderUnauthorized)
 	// RFC 5280 section 4.2.1.12: an extended key usage is for the key of an end entity. In the certificate of an authority
 	// it is read as a bound on those below, so an authority that may have responders would be one of its
 	// parent's without anybody meaning it (TestDelegateIsAuthority).
-	found.add(c.IsCA, reason.OCSPResponderUnauthorized)
+	found.Add(c.IsCA, reason.OCSPResponderUnauthorized)
 	// RFC 6960 section 4.2.2.2: id-kp-OCSPSigning MUST be included; anyExtendedKeyUsage does not
 	// include it (TestTrapResponderEKU).
-	found.add(!slices.Contains(c.ExtendedKeyUsages, oidOCSPSigning), reason.OCSPResponderUnauthorized)
+	found.Add(!slices.Contains(c.ExtendedKeyUsages, oidOCSPSigning), reason.OCSPResponderUnauthorized)
 	// RFC 5280 section 4.2.1.12: with id-kp-OCSPSigning go digitalSignature and nonRepudiation.
 	signs := c.KeyUsage&(pkix.DigitalSignature|pkix.NonRepudiation) != 0
-	found.add(c.HasKeyUsage && !signs, reason.OCSPResponderUnauthorized)
+	found.Add(c.HasKeyUsage && !signs, reason.OCSPResponderUnauthorized)
 	// RFC 5280 section 4.2: unknown critical extensions.
-	found.add(c.Version != 3 || len(c.UnknownCritical) > 0 || c.PathCritical, reason.OCSPResponderUnauthorized)
+	found.Add(c.Version != 3 || len(c.UnknownCritical) > 0 || c.PathCritical, reason.OCSPResponderUnauthorized)
 	// RFC 5280 section 6.1.3 (a)(2): valid at the time (TestTrapResponderExpired).
 	notYet, over := o.At.Add(o.Skew).Before(c.NotBefore), o.At.Add(-o.Skew).After(c.NotAfter)
-	found.add(notYet || over, reason.OCSPResponderNotValidNow)
+	found.Add(notYet || over, reason.OCSPResponderNotValidNow)
 	// RFC 6960 section 4.2.2.2: recognized only if signed by the same key as the certificate in question,
 	// which an older or newer key of the same authority is not (TestTrapForeignResponder).
 	algorithm, err := signature.FromIdentifier(c.SignatureAlgorithm)
 	if err != nil || !o.Allow.Allows(algorithm) || key == nil || !key.Fits(algorithm.Scheme) {
-		found.add(true, reason.OCSPAlgorithmRefused)
+		found.Add(true, reason.OCSPAlgorithmRefused)
 	} else {
-		found.add(key.Verify(algorithm, c.RawTBS, c.Signature) != nil, reason.OCSPResponderUnauthorized)
+		found.Add(key.Verify(algorithm, c.RawTBS, c.Signature) != nil, reason.OCSPResponderUnauthorized)
 	}
 	own, err := signature.NewPublicKey(c.PublicKeyAlgorithm, c.PublicKey)
-	found.add(err != nil, reason.OCSPAlgorithmRefused)
+	found.Add(err != nil, reason.OCSPAlgorithmRefused)
 	if err == nil {
 		r.checkSignature(&found, own, o)
 	}
@@ -106,7 +106,7 @@ func (r *response) checkDelegate(c, about, issuer *pkix.Certificate, key *signat
 	// a certificate that is right in all else, so that no stranger makes us ask (TestResponderStatus).
 	if len(found) == 0 && !c.OCSPNoCheck && o.ResponderStatus != nil {
 		for _, id := range o.ResponderStatus(c) {
-			found.add(true, id)
+			found.Add(true, id)
 		}
 	}
 	return found

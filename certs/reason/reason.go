@@ -11,8 +11,22 @@
 // constants.
 package reason
 
+import "slices"
+
 // ID identifies a finding. The set is closed: only the constants of this package.
 type ID string
+
+// Findings are ids, each once, in the order in which they were found.
+type Findings []ID
+
+// Add adds ids if the condition holds.
+func (f *Findings) Add(found bool, ids ...ID) {
+	for _, id := range ids {
+		if found && !slices.Contains(*f, id) {
+			*f = append(*f, id)
+		}
+	}
+}
 
 // Severity is what a finding does to the verdict; the greater, the graver.
 type Severity uint8

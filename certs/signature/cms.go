@@ -18,7 +18,9 @@ const (
 	MaxCMSSize      = 16 << 20 // in bytes, content included
 	maxSigners      = 16
 	maxCertificates = 64 // and as many revocation lists
-	maxDigests      = 16
+	// maxCertificateOctets is of all the certificates together: read, they can take fifty times that.
+	maxCertificateOctets = 512 << 10
+	maxDigests           = 16
 )
 
 // ErrSignerMissing: the message has no signer. Such messages carry certificates only, and nothing is signed.
@@ -138,7 +140,11 @@ func (d *SignedData) parseSets(r *berReader, b *[]byte) error {
 	if err != nil {
 		return fmt.Errorf("certificates: %w", err)
 	}
+	octets := 0
 	for _, raw := range certificates {
+		if octets += len(raw); octets > maxCertificateOctets {
+			return errors.New("certificates: too large")
+		}
 		if c, err := pkix.ParseCertificate(raw); err == nil {
 			d.Certificates = append(d.Certificates, c)
 		}
