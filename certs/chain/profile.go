@@ -127,27 +127,12 @@ func wellFormed(name pkix.GeneralName) bool {
 	case pkix.IPAddress:
 		return len(value) == 4 || len(value) == 16
 	case pkix.URIName:
-		return absoluteURI(value)
+		rest, absolute := pkix.CutScheme(value)
+		return absolute && rest != ""
 	case pkix.DirectoryName:
 		return !pkix.Name(name.Value).Empty()
 	}
 	return true
-}
-
-// absoluteURI: section 4.2.1.6: not relative: a scheme, and something of the scheme's behind it (RFC 3986 section 3.1).
-func absoluteURI(s string) bool {
-	for i, c := range []byte(s) {
-		letter := c|0x20 >= 'a' && c|0x20 <= 'z'
-		switch {
-		case c == ':':
-			return i > 0 && i+1 < len(s)
-		case letter:
-		case i > 0 && (c >= '0' && c <= '9' || c == '+' || c == '-' || c == '.'):
-		default:
-			return false
-		}
-	}
-	return false
 }
 
 // validityEncoded: section 4.1.2.5: UTCTime through 2049, GeneralizedTime from 2050.

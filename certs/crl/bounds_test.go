@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"runtime"
 	"testing"
-	"time"
 
 	"github.com/tashika-jp/tashika/certs/pkix"
 )

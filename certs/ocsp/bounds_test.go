@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/tashika-jp/tashika/certs/pkix"
 	"github.com/tashika-jp/tashika/certs/reason"

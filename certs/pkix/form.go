@@ -101,12 +101,28 @@ func quoted(s string) (local, rest string, ok bool) {
 	return "", "", false
 }
 
+// CutScheme returns what follows the scheme of a URI (RFC 3986 section 3.1); false if there is none, as in a relative reference.
+func CutScheme(uri string) (rest string, ok bool) {
+	for i, c := range []byte(uri) {
+		letter := c|0x20 >= 'a' && c|0x20 <= 'z'
+		switch {
+		case c == ':':
+			return uri[i+1:], i > 0
+		case letter:
+		case i > 0 && (c >= '0' && c <= '9' || c == '+' || c == '-' || c == '.'):
+		default:
+			return "", false
+		}
+	}
+	return "", false
+}
+
 // URIHost returns the host of a URI in lower case (RFC 3986 section 3.2.2); false if there is none that is a name: no authority, an IP
 // address, an encoded or malformed one.
 func URIHost(uri string) (host string, ok bool) {
-	scheme, rest, found := strings.Cut(uri, ":")
+	rest, absolute := CutScheme(uri)
 	rest, hasAuthority := strings.CutPrefix(rest, "//")
-	if !found || scheme == "" || !hasAuthority {
+	if !absolute || !hasAuthority {
 		return "", false
 	}
 	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
