@@ -219,7 +219,7 @@ func (r *run) algorithms() {
 		}
 		findings := when(!r.t.Profile.HolderSignatures.Allows(s.Algorithm), reason.CryptoConstraintsFailure)
 		// A CMS message may name an algorithm that nobody knows: no key is of another kind than that.
-		mismatch := key != nil && s.Algorithm.Scheme != 0 && !key.Fits(s.Algorithm.Scheme)
+		mismatch := key != nil && s.Algorithm.Scheme != 0 && !key.Permits(s.Algorithm)
 		findings = append(findings, when(mismatch, reason.AlgorithmKeyMismatch)...)
 		r.check(CheckHolderAlgorithm, findings...)
 	}

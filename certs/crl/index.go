@@ -109,7 +109,7 @@ func (l *List) checkIssuer(found *reason.Findings, issuer *pkix.Certificate) {
 
 func (l *List) checkSignature(found *reason.Findings, key *signature.PublicKey, allow signature.AllowList) {
 	algorithm, err := signature.FromIdentifier(l.SignatureAlgorithm)
-	if err != nil || !allow.Allows(algorithm) || key == nil || !key.Fits(algorithm.Scheme) {
+	if err != nil || !allow.Allows(algorithm) || key == nil || !key.Permits(algorithm) {
 		found.Add(true, reason.CRLAlgorithmRefused)
 		return
 	}

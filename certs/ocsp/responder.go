@@ -56,7 +56,7 @@ func (r *response) namedBy(c *pkix.Certificate) bool {
 
 func (r *response) checkSignature(found *reason.Findings, key *signature.PublicKey, o Options) {
 	algorithm, err := signature.FromIdentifier(r.algorithm)
-	if err != nil || !o.Allow.Allows(algorithm) || key == nil || !key.Fits(algorithm.Scheme) {
+	if err != nil || !o.Allow.Allows(algorithm) || key == nil || !key.Permits(algorithm) {
 		found.Add(true, reason.OCSPAlgorithmRefused)
 		return
 	}
@@ -92,7 +92,7 @@ func (r *response) checkDelegate(c, about, issuer *pkix.Certificate, key *signat
 	// RFC 6960 section 4.2.2.2: recognized only if signed by the same key as the certificate in question,
 	// which an older or newer key of the same authority is not (TestTrapForeignResponder).
 	algorithm, err := signature.FromIdentifier(c.SignatureAlgorithm)
-	if err != nil || !o.Allow.Allows(algorithm) || key == nil || !key.Fits(algorithm.Scheme) {
+	if err != nil || !o.Allow.Allows(algorithm) || key == nil || !key.Permits(algorithm) {
 		found.Add(true, reason.OCSPAlgorithmRefused)
 	} else {
 		found.Add(key.Verify(algorithm, c.RawTBS, c.Signature) != nil, reason.OCSPResponderUnauthorized)
