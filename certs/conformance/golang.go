@@ -13,6 +13,7 @@ import (
 	"errors"
 	"math/big"
 	"runtime"
+	"slices"
 
 	"golang.org/x/crypto/ocsp"
 )
@@ -65,7 +66,10 @@ func goVerify(c Case) error {
 	}
 	options := x509.VerifyOptions{
 		Roots: pool(c.TrustAnchors), Intermediates: pool(c.Intermediates), CurrentTime: c.Time,
-		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}, DNSName: c.ServerName,
+	}
+	if slices.Contains(c.ExtendedKeyUsage, serverAuth) {
+		options.KeyUsages = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 	}
 	if c.Policy != nil {
 		for _, text := range c.Policy.InitialPolicySet {

@@ -3,9 +3,11 @@ package conformance
 import (
 	"context"
 	_ "embed" // Judge.java
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 )
 
 //go:embed Judge.java
@@ -25,6 +27,9 @@ func (JDK) Version(ctx context.Context) (string, error) {
 
 // Judge implements Judge.
 func (JDK) Judge(ctx context.Context, cases []Case, done func()) ([]Answer, error) {
+	if slices.ContainsFunc(cases, func(c Case) bool { return c.ServerName != "" }) {
+		return nil, fmt.Errorf("%w: no public check of a server's name but that of a connection", ErrNoCheck)
+	}
 	dir, err := os.MkdirTemp("", "conformance")
 	if err != nil {
 		return nil, err

@@ -25,6 +25,9 @@ type Answer struct {
 	PolicySet []string // Tashika's
 }
 
+// ErrNoCheck: the judge has no way to be asked for what the cases ask.
+var ErrNoCheck = errors.New("conformance: not asked")
+
 // ErrNotInstalled: the program that judges is not on this machine.
 var ErrNotInstalled = errors.New("conformance: not installed")
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -94,6 +95,16 @@ func opensslVerify(ctx context.Context, dir string, c Case) (Answer, error) {
 				args = append(args, flag)
 			}
 		}
+	}
+	if slices.Contains(c.ExtendedKeyUsage, serverAuth) {
+		args = append(args, "-purpose", "sslserver")
+	}
+	switch {
+	case c.ServerName == "":
+	case c.isAddress():
+		args = append(args, "-verify_ip", c.ServerName)
+	default:
+		args = append(args, "-verify_hostname", c.ServerName)
 	}
 	out, err := run(ctx, "openssl", append(args, leaf)...)
 	if err != nil {

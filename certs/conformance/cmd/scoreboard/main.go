@@ -2,7 +2,7 @@
 // installed and prints a table in Markdown: valid cases accepted and invalid ones rejected,
 // apart, with what judged.
 //
-//	go run ./certs/conformance/cmd/scoreboard [-json] [-failures] [-suite NAME] [-judge NAME] [-dir FOLDER]
+//	go run ./certs/conformance/cmd/scoreboard [-json] [-failures] [-suite NAME] [-judge NAME] [-dir FOLDER] [-bettertls FILE]
 //
 // It is a command and not a test, because other people's programs are measured, not held to
 // anything. Tashika is asked as a process, through `tashika validate -batch`. What it refuses:
@@ -33,6 +33,7 @@ type Result struct {
 	Failures []Failure `json:"failures,omitempty"`
 	Error    string    `json:"error,omitempty"` // not installed, or broken
 	Seconds  float64   `json:"seconds"`
+	noCheck  bool
 }
 
 // Failure is a case that was judged wrongly.
@@ -59,6 +60,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	suite := flags.String("suite", "", "only this suite")
 	judge := flags.String("judge", "", "only this judge, and always reject")
 	dir := flags.String("dir", "", "folder of the suites; default: shared/conformance beside the checkout")
+	bettertls := flags.String("bettertls", "", "also the suites of a file that Netflix's BetterTLS exported")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -74,6 +76,13 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	suites, err := conformance.Load(*dir)
 	if err != nil {
 		return err
+	}
+	if *bettertls != "" {
+		more, err := conformance.ReadBetterTLS(*bettertls)
+		if err != nil {
+			return err
+		}
+		suites = append(suites, more...)
 	}
 	judges := installed(ctx, *judge)
 	var results []Result
@@ -140,7 +149,7 @@ func (j versioned) measure(ctx context.Context, s conformance.Suite, progress io
 	})
 	r.Seconds = time.Since(start).Seconds()
 	if err != nil {
-		r.Error = err.Error()
+		r.Error, r.noCheck = err.Error(), errors.Is(err, conformance.ErrNoCheck)
 		return r
 	}
 	for i, c := range s.Cases {
@@ -166,6 +175,8 @@ func table(results []Result, now time.Time) string {
 		switch {
 		case r.Version == "" && r.Error != "":
 			fmt.Fprintf(&b, "| %s | absent | | | |\n", r.Judge)
+		case r.noCheck:
+			fmt.Fprintf(&b, "| %s | %s | not asked | not asked | |\n", r.Judge, r.Version)
 		case r.Error != "":
 			fmt.Fprintf(&b, "| %s | %s | failed | failed | |\n", r.Judge, r.Version)
 		default:
