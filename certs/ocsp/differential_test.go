@@ -32,7 +32,6 @@ type scene struct {
 	delegates          map[string]*pkix.Certificate
 	strangers          *authority // another key of the same name
 	caFile, holderFile string
-	untrusted          []*pkix.Certificate
 }
 
 func (sc *scene) long(change func(*x509.Certificate)) func(*x509.Certificate) {
