@@ -74,7 +74,9 @@ public class Judge {
             if (!responses.isEmpty()) checker.setOcspResponses(Map.of(leaf, responses.get(0)));
             params.addCertPathChecker(checker);
         }
-        if (Boolean.TRUE.equals(q.get("anchors_are_trusted_issuers"))) {
+        boolean direct = Boolean.TRUE.equals(q.get("anchors_are_trusted_issuers")) && anchors.stream().anyMatch(
+            a -> a.getTrustedCert().getSubjectX500Principal().equals(leaf.getIssuerX500Principal()));
+        if (direct) {
             // The path is given: the certificate under its issuer, of which nothing is checked.
             var given = new PKIXParameters(anchors);
             given.setDate(params.getDate());
