@@ -12,6 +12,10 @@
 // evidence that is authentic, in scope and fresh is INDETERMINATE. The zero value of a
 // Verdict is not a valid one.
 //
+// It is as strict as JPKI's profiles are, and asks of the rooms below only what these need: a path of one certificate, complete lists of one
+// municipality each, answers of one responder. What any PKI may do by RFC 5280 is in the same rooms (chain, crl, ocsp,
+// signature), and package validation puts it together.
+//
 // What JPKI does not publish (docs say which: the mobile policies, the shape of lists and
 // responses) comes from profiles and anchors, never from constants here.
 package certs

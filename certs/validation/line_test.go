@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -64,7 +65,11 @@ func TestLineWithoutTime(t *testing.T) {
 
 // TestSignatureAlone: a signature under a key, and under a certificate's.
 func TestSignatureAlone(t *testing.T) {
-	root := issue(nil, "root", 1, ca)
+	root := issue(nil, "root", 1, func(c *x509.Certificate) {
+		ca(c)
+		c.KeyUsage |= x509.KeyUsageDigitalSignature
+	})
+	authority := issue(nil, "root", 1, ca)
 	message := []byte("sign this")
 	digest := sha256.Sum256(message)
 	value := must(root.key.Sign(nil, digest[:], crypto.SHA256))
@@ -90,6 +95,7 @@ func TestSignatureAlone(t *testing.T) {
 		{"malformed_key", Question{PublicKey: []byte{0x30, 0}, Signature: &value, Message: message, Algorithm: ec("sha256")}, "malformed", []reason.ID{reason.FormatFailure}},
 		{"good_certificate", Question{Certificate: root.Raw, TrustAnchors: ders(root), Signature: &value, Message: message, Algorithm: ec("sha256")}, "valid", nil},
 		{"bad_certificate", Question{Certificate: root.Raw, TrustAnchors: ders(root), Signature: &wrong, Message: message, Algorithm: ec("sha256")}, "invalid", []reason.ID{reason.SigCryptoFailure}},
+		{"bad_certificate_for_certificates_only", Question{Certificate: authority.Raw, TrustAnchors: ders(authority), Signature: &value, Message: message, Algorithm: ec("sha256")}, "invalid", []reason.ID{reason.KeyUsageMismatch}},
 		{"bad_certificate_not_trusted", Question{Certificate: root.Raw, Signature: &value, Message: message, Algorithm: ec("sha256")}, "invalid", []reason.ID{reason.NoCertificateChainFound}},
 	} {
 		t.Run(c.name, func(t *testing.T) { ask(t, c.q).expect(t, c.verdict, "unknown", c.reasons...) })

@@ -24,9 +24,19 @@ func ValidateSignature(publicKeyInfo []byte, s signature.Signed, allowSHA1 bool)
 // ValidateSigned judges a certificate, and a signature under its key.
 func ValidateSigned(c *pkix.Certificate, s signature.Signed, m Material, r Rules) Result {
 	result := newJudge(m, r).validate(c)
-	result.Reasons = append(result.Reasons, checkSignature(c.PublicKeyAlgorithm, c.PublicKey, s, r.AllowSHA1)...)
+	result.Reasons = append(result.Reasons, checkHolder(c, s, r.AllowSHA1)...)
 	result.conclude()
 	return result
+}
+
+// checkHolder checks a signature under the key of a certificate, which has to be for that: RFC 5280 section 4.2.1.3: digitalSignature or
+// nonRepudiation, if the certificate says what its key is for.
+func checkHolder(c *pkix.Certificate, s signature.Signed, allowSHA1 bool) []reason.ID {
+	found := checkSignature(c.PublicKeyAlgorithm, c.PublicKey, s, allowSHA1)
+	if c.HasKeyUsage && c.KeyUsage&(pkix.DigitalSignature|pkix.NonRepudiation) == 0 {
+		found = append(found, reason.KeyUsageMismatch)
+	}
+	return found
 }
 
 func checkSignature(keyAlgorithm pkix.AlgorithmIdentifier, bits []byte, s signature.Signed, allowSHA1 bool) []reason.ID {
@@ -108,7 +118,7 @@ func judgeSigner(d *signature.SignedData, s *signature.Signer, message Message, 
 			continue
 		}
 		signed, found := d.Check(s, c, message.Content)
-		found = append(found, checkSignature(c.PublicKeyAlgorithm, c.PublicKey, signed, r.AllowSHA1)...)
+		found = append(found, checkHolder(c, signed, r.AllowSHA1)...)
 		one := Result{}
 		if m.Anchors != nil {
 			one = newJudge(m, r).validate(c)

@@ -83,6 +83,7 @@ func TestCMS(t *testing.T) {
 	expired := issue(middle, "expired", 5, func(c *x509.Certificate) { c.NotAfter = now })
 	stranger := issue(nil, "stranger", 6, nil)
 	decoy := issue(middle, "decoy", 7, func(c *x509.Certificate) { c.SerialNumber.SetInt64(3) }) // says that it is the signer's
+	cipher := issue(middle, "cipher", 9, func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageKeyEncipherment })
 	content := []byte("the content of a transaction")
 	changed := []byte("the content of another")
 	late := now.Add(1e9)
@@ -107,6 +108,7 @@ func TestCMS(t *testing.T) {
 		{"invalid_anchor_inside_is_none", Question{TrustAnchors: ders(stranger), CMS: inside(cms{signers: []*entity{signer}}).build()}, "invalid", "unknown", []reason.ID{reason.NoCertificateChainFound}},
 		{"valid_both", Question{CMS: cms{content: content, certs: ders(signer, other, middle), signers: []*entity{signer, other}}.build()}, "valid", "unknown", nil},
 		{"invalid_one_of_two", Question{CMS: cms{content: content, certs: ders(signer, expired, middle), signers: []*entity{signer, expired}}.build(), Time: &late}, "invalid", "unknown", []reason.ID{reason.Expired}},
+		{"invalid_for_encipherment", Question{CMS: cms{content: content, certs: ders(cipher, middle), signers: []*entity{cipher}}.build()}, "invalid", "unknown", []reason.ID{reason.KeyUsageMismatch}},
 		{"invalid_stranger", Question{CMS: cms{content: content, certs: ders(stranger), signers: []*entity{stranger}}.build()}, "invalid", "unknown", []reason.ID{reason.NoCertificateChainFound}},
 		{"valid_decoy_before", Question{CMS: cms{content: content, certs: ders(decoy, signer, middle), signers: []*entity{signer}}.build()}, "valid", "unknown", nil},
 		{"invalid_decoy_alone", Question{CMS: cms{content: content, certs: ders(decoy, middle), signers: []*entity{signer}}.build()}, "invalid", "unknown", []reason.ID{reason.SigCryptoFailure}},
