@@ -92,7 +92,7 @@ func TestBoundedMemory(t *testing.T) {
 		// Twice what fits is more than any of them needs; ten times is still no burden.
 		limit := uint64(10 * MaxResponseSize)
 		if strings.HasPrefix(name, "a name") { // compared with the issuer's, attribute by attribute
-			limit = 64 * MaxResponseSize
+			limit = 128 * MaxResponseSize
 		}
 		var answer *Answer
 		var found []reason.ID

@@ -44,14 +44,14 @@ func TestBoundedMemory(t *testing.T) {
 		most int64
 		read func() error
 	}{
-		{"bad_certificate_of_a_million_extensions", 1 << 10, func() error { _, err := ParseCertificate(million); return err }},
-		{"bad_extensions_a_million", 1 << 14, func() error { return WalkExtensions(million, ignore) }},
-		{"bad_length_of_4_gigabytes", 1 << 11, func() error {
+		{"bad_certificate_of_a_million_extensions", 1 << 15, func() error { _, err := ParseCertificate(million); return err }},
+		{"bad_extensions_a_million", 1 << 15, func() error { return WalkExtensions(million, ignore) }},
+		{"bad_length_of_4_gigabytes", 1 << 15, func() error {
 			_, err := ParseCertificate([]byte{0x30, 0x84, 0xff, 0xff, 0xff, 0xff, 0x30, 0x82})
 			return err
 		}},
-		{"bad_nested", 1 << 11, func() error { _, err := ParseCertificate(nested); return err }},
-		{"bad_policies", 1 << 14, func() error { return new(Extensions).parseExtension(Extension{ID: oidPolicies, Value: policies}) }},
+		{"bad_nested", 1 << 15, func() error { _, err := ParseCertificate(nested); return err }},
+		{"bad_policies", 1 << 15, func() error { return new(Extensions).parseExtension(Extension{ID: oidPolicies, Value: policies}) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if c.read() == nil {
