@@ -11,7 +11,7 @@
 // of RFC 5280 is the same in what it accepts and exponential in what it costs.
 //
 // A trust anchor is a certificate here, and what it says of itself binds it (RFC 5937): its validity, basic constraints, key usage,
-// path length and name constraints. Not its policies: RFC 5280 begins with any, and so do other implementations.
+// extended key usage, path length and name constraints. Not its policies: RFC 5280 begins with any, and so do other implementations.
 //
 // What a Builder refuses: what section 6.1 refuses, and besides anchors out of their validity, versions 1 and 2 for
 // intermediates, constraints on names that it cannot process where such a name appears, and paths beyond the budget. With

@@ -6,13 +6,10 @@ import (
 
 	"github.com/tashika-jp/tashika/certs/pkix"
 	"github.com/tashika-jp/tashika/certs/reason"
-	"golang.org/x/crypto/cryptobyte"
-	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
 var (
 	oidEmailAddress     = pkix.MustOID("1.2.840.113549.1.9.1")
-	oidSmtpUTF8Mailbox  = pkix.MustOID("1.3.6.1.5.5.7.8.9")
 	errSubtreeMalformed = []reason.ID{reason.NameConstraintsUnacceptable}
 )
 
@@ -143,14 +140,8 @@ func candidates(c *pkix.Certificate) []candidate {
 	}
 	for _, name := range c.SubjectAltNames {
 		out = append(out, newCandidate(name))
-		if id, element, ok := name.OtherName(); ok && id == oidSmtpUTF8Mailbox { // RFC 9598 section 6
-			s := cryptobyte.String(element)
-			var text cryptobyte.String
-			m := mailboxCandidate("")
-			if s.ReadASN1(&text, asn1.UTF8String) && s.Empty() {
-				m = mailboxCandidate(string(text))
-			}
-			out = append(out, m)
+		if address, ok := name.Address(); ok && name.Kind == pkix.OtherName { // RFC 9598 section 6: constraints on rfc822Name bind it too
+			out = append(out, mailboxCandidate(address))
 		}
 	}
 	return out

@@ -3,6 +3,9 @@ package pkix
 import (
 	"net/netip"
 	"strings"
+
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
 // DomainName is a dNSName taken apart (RFC 5280 section 4.2.1.6, RFC 1034 section 3.5, wildcards by RFC 9525 section 6.3).
@@ -79,6 +82,26 @@ func ParseMailbox(s string) (m Mailbox, ok bool) {
 	domain, ok := ParseDomainName(rest)
 	m.Domain = domain.Domain
 	return m, ok && !domain.Wildcard && m.Domain != "" && !strings.HasSuffix(rest, ".") && IsHostname(m.Domain)
+}
+
+var oidSmtpUTF8Mailbox = MustOID("1.3.6.1.5.5.7.8.9")
+
+// Address is the e-mail address of a name that is one: an rfc822Name, or an otherName SmtpUTF8Mailbox (RFC 9598 section 3). It is
+// empty, and no mailbox, where the latter is no UTF8String.
+func (g GeneralName) Address() (address string, ok bool) {
+	if g.Kind == RFC822Name {
+		return string(g.Value), true
+	}
+	id, element, ok := g.OtherName()
+	if !ok || id != oidSmtpUTF8Mailbox {
+		return "", false
+	}
+	s := cryptobyte.String(element)
+	var text cryptobyte.String
+	if !s.ReadASN1(&text, asn1.UTF8String) || !s.Empty() {
+		return "", true
+	}
+	return string(text), true
 }
 
 // quoted reads the rest of a Quoted-string and the "@" behind it.

@@ -5,11 +5,7 @@ import (
 	"strings"
 
 	"github.com/tashika-jp/tashika/certs/pkix"
-	"golang.org/x/crypto/cryptobyte"
-	"golang.org/x/crypto/cryptobyte/asn1"
 )
-
-var oidSmtpUTF8Mailbox = pkix.MustOID("1.3.6.1.5.5.7.8.9")
 
 // matchesServer: RFC 9525 section 6: the name is one of the certificate's dNSNames or iPAddresses. The subject's common name is none.
 func matchesServer(c *pkix.Certificate, server string) bool {
@@ -52,18 +48,8 @@ func matchesEmail(c *pkix.Certificate, email string) bool {
 		return false
 	}
 	for _, name := range c.SubjectAltNames {
-		text := string(name.Value)
-		if id, element, isOther := name.OtherName(); isOther {
-			s := cryptobyte.String(element)
-			var utf8 cryptobyte.String
-			if id != oidSmtpUTF8Mailbox || !s.ReadASN1(&utf8, asn1.UTF8String) {
-				continue
-			}
-			text = string(utf8)
-		} else if name.Kind != pkix.RFC822Name {
-			continue
-		}
-		if presented, ok := pkix.ParseMailbox(text); ok && presented == reference {
+		address, isAddress := name.Address()
+		if presented, ok := pkix.ParseMailbox(address); isAddress && ok && presented == reference {
 			return true
 		}
 	}
