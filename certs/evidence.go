@@ -121,9 +121,13 @@ func (r *run) lookUp() result {
 	if len(out.findings) > 0 {
 		return out
 	}
-	out.evidence.Status = Good
-	if entry, revoked := index.Lookup(r.c.SerialNumber); revoked {
+	switch entry, revoked, err := index.Lookup(r.c.SerialNumber); {
+	case err != nil: // whatever it says is not what the issuer said
+		out.findings = []reason.ID{reason.CRLIndexDamaged}
+	case revoked:
 		out.evidence.revoke(entry.Reason, entry.RevocationTime)
+	default:
+		out.evidence.Status = Good
 	}
 	return out
 }

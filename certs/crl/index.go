@@ -142,8 +142,11 @@ func (x *Index) Scope() pkix.Name { return x.scope }
 
 // Lookup finds a serial number, the content octets of its INTEGER exactly as pkix reads them
 // (not big.Int.Bytes, which lacks the sign). False means that the certificate is not on the list:
-// good if Covers and CheckTimes have nothing against it, and only then.
-func (x *Index) Lookup(serial []byte) (Entry, bool) { return x.serials.lookup(serial) }
+// good if Covers and CheckTimes have nothing against it, and only then. The error is ErrDamaged, and means that nothing is known.
+func (x *Index) Lookup(serial []byte) (Entry, bool, error) {
+	e, found := x.serials.lookup(serial)
+	return e, found, nil
+}
 
 // CheckTimes checks that the list may be relied on at a time. The skew of clocks is
 // conceded to thisUpdate and nextUpdate; maxAge bounds the age of thisUpdate exactly, 0 being no bound.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tashika-jp/tashika/certs/pkix"
+	"github.com/tashika-jp/tashika/certs/signature"
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
@@ -49,6 +50,18 @@ type List struct {
 	offProfile bool
 
 	Signature []byte // over RawTBS
+}
+
+// Digest is the digest that the signature is over, under the hash of the signature algorithm: it names the list. It is
+// nil if the algorithm is not known.
+func (l *List) Digest() []byte {
+	a, err := signature.FromIdentifier(l.SignatureAlgorithm)
+	if err != nil || !a.Hash.Available() {
+		return nil
+	}
+	h := a.Hash.New()
+	h.Write(l.RawTBS)
+	return h.Sum(nil)
 }
 
 // maxNumberSize bounds cRLNumber, in octets. RFC 5280 section 5.2.3 wants up to 20 read.

@@ -89,8 +89,8 @@ func TestParseAgreesWithX509(t *testing.T) {
 			t.Fatalf("list by crypto/x509 refused: %v", found)
 		}
 		for i, e := range revoked {
-			entry, ok := x.Lookup(contents(e.SerialNumber))
-			if ok != (i < n) || ok && int(entry.Reason) != e.ReasonCode {
+			entry, ok, err := x.Lookup(contents(e.SerialNumber))
+			if err != nil || ok != (i < n) || ok && int(entry.Reason) != e.ReasonCode {
 				t.Fatalf("list of %d: entry %d: %v %v", n, i, entry, ok)
 			}
 		}

@@ -159,7 +159,7 @@ func TestDuplicateSerials(t *testing.T) {
 		"far apart, the other order": {append(append([][]byte{at(now, AACompromise)}, other...), at(late, CertificateHold)), Entry{now, AACompromise}},
 	} {
 		x := a.index(t, a.conforming(tsukuba, c.entries...))
-		if got, ok := x.Lookup([]byte{9}); !ok || got != c.want {
+		if got, ok, err := x.Lookup([]byte{9}); err != nil || !ok || got != c.want {
 			t.Errorf("%s: %v %v, want %v", name, got, ok, c.want)
 		}
 	}
@@ -200,7 +200,7 @@ func TestConcurrentLookups(t *testing.T) {
 	for g := range 4 {
 		wg.Go(func() {
 			for i := g; i < 2000; i++ {
-				if _, ok := x.Lookup([]byte{1, byte(i >> 8), byte(i)}); !ok || !x.Covers(c) || len(x.CheckTimes(now, 0, 0)) > 0 {
+				if _, ok, err := x.Lookup([]byte{1, byte(i >> 8), byte(i)}); err != nil || !ok || !x.Covers(c) || len(x.CheckTimes(now, 0, 0)) > 0 {
 					t.Errorf("entry %d", i)
 				}
 			}

@@ -103,6 +103,9 @@ const (
 	CMSMessageDigestMismatch     ID = "CMS_MESSAGE_DIGEST_MISMATCH"
 	CMSSignersAmbiguous          ID = "CMS_SIGNERS_AMBIGUOUS"
 	SignerNotValidated           ID = "SIGNER_NOT_VALIDATED"
+	CRLIndexDamaged              ID = "CRL_INDEX_DAMAGED"
+	CRLGrowthImplausible         ID = "CRL_GROWTH_IMPLAUSIBLE"
+	CRLShrinkImplausible         ID = "CRL_SHRINK_IMPLAUSIBLE"
 )
 
 // table is append-only.
@@ -309,4 +312,10 @@ var table = []Reason{
 		"署名者がちょうど1人のCMS署名データが必要です。", "The CMS message does not have exactly one signer."},
 	{SignerNotValidated, Warning, "RFC 5652 section 5.6", "",
 		"署名だけを確認しました。署名者の証明書は検証していません。", "Only the signature was checked: no trust anchor was given to validate the signer's certificate by."},
+	{CRLIndexDamaged, Indeterminate, "integrity of the state directory", "TRY_LATER",
+		"失効リストの索引が壊れています。", "The index of the revocation list is damaged."},
+	{CRLGrowthImplausible, Indeterminate, "bounds of the source", "TRY_LATER",
+		"失効リストの増加が設定された範囲を超えています。", "The revocation list has gained more entries than its source's bound allows."},
+	{CRLShrinkImplausible, Indeterminate, "bounds of the source", "TRY_LATER",
+		"失効リストの減少が設定された範囲を超えています。", "The revocation list has lost more entries than its source's bound allows."},
 }

@@ -100,7 +100,7 @@ func TestSandboxLists(t *testing.T) {
 				t.Fatalf("list of %q, want %q", source, want)
 			}
 			truth, _ := w.Status(sandbox.Auth, held.Serial)
-			if _, is := index.Lookup(c.SerialNumber); is != (truth.Status != sandbox.Good) {
+			if _, is, err := index.Lookup(c.SerialNumber); err != nil || is != (truth.Status != sandbox.Good) {
 				t.Errorf("on the list: %v, in truth %v", is, truth.Status)
 			}
 		}

@@ -292,7 +292,10 @@ func revoked(l *Living, a *authority, c *pkix.Certificate) (revoked bool, number
 	if x == nil {
 		return false, ""
 	}
-	_, revoked = x.Lookup(c.SerialNumber)
+	_, revoked, err := x.Lookup(c.SerialNumber)
+	if err != nil {
+		return false, "damaged"
+	}
 	return revoked, x.Number()
 }
 
