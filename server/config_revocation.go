@@ -19,6 +19,8 @@ type Revocation struct {
 	StateDir string `yaml:"state_dir"`
 	// Sources of lists.
 	Sources []ListSource `yaml:"sources"`
+	// Admit are digests of refused lists that an operator lets through the bounds of growth and shrink, and back in number or time. A reload offers them again.
+	Admit []string `yaml:"admit"`
 	// Responders for OCSP, at most one for each key of an authority.
 	Responders []Responder `yaml:"responders"`
 	// AllowAIA lets a certificate name its own responder where none is configured for its issuer's key.
@@ -57,6 +59,10 @@ type ListSource struct {
 	Partition string `yaml:"partition"`
 	// IssuerKeyID is the key identifier (hexadecimal) of the authority's key that must have signed; empty means any anchor.
 	IssuerKeyID string `yaml:"issuer_key_id"`
+	// MaxGrowth is how many entries a list may have that the one before had not, as a share of the entries of the one before; 0 means 1. Sixteen may always be added.
+	MaxGrowth float64 `yaml:"max_growth"`
+	// MaxShrink is how many entries may be gone, likewise, at most 1; 0 means 0.5.
+	MaxShrink float64 `yaml:"max_shrink"`
 }
 
 // Responder answers OCSP for one key of an authority.
@@ -90,7 +96,7 @@ func (h *Hash) UnmarshalText(text []byte) error {
 // with the profile's own.
 func (r *Revocation) evidence(set *anchors.Set, profiles profile.Set) (revocation.Config, error) {
 	out := revocation.Config{
-		Anchors: set, AllowAIA: r.AllowAIA, OCSPHash: crypto.Hash(r.OCSPHash), StateDir: r.StateDir,
+		Anchors: set, AllowAIA: r.AllowAIA, OCSPHash: crypto.Hash(r.OCSPHash), StateDir: r.StateDir, Admit: r.Admit,
 		RetryMin: r.RetryMin, MaxConcurrent: r.MaxConcurrent, MaxPerHost: r.MaxPerHost,
 	}
 	for _, p := range profiles {
@@ -129,6 +135,7 @@ func (s *ListSource) source() (revocation.Source, error) {
 	out := revocation.Source{
 		Name: s.Name, URL: s.URL, Directory: s.Directory, Required: !s.Optional, Period: s.Period, Jitter: s.Jitter,
 		Timeout: s.Timeout, MaxSize: s.MaxSize, MaxLists: s.MaxLists,
+		MaxGrowth: s.MaxGrowth, MaxShrink: s.MaxShrink,
 	}
 	var err error
 	if s.Partition != "" {

@@ -42,6 +42,10 @@ type Config struct {
 	OCSPHash crypto.Hash
 	// OCSPTimeout bounds a question that comes without a timeout; 0 means 5 seconds.
 	OCSPTimeout time.Duration
+	// Admit are lists, by List.Digest in lower-case hexadecimal, that pass the bounds of growth and shrink and may have a lower
+	// number or an older time than the list that serves: what an operator looked at and let through. Nothing else of
+	// the gate is conceded to them.
+	Admit []string
 	// StateDir keeps accepted lists over restarts; empty means memory only. It must be
 	// this process's own.
 	StateDir string
@@ -92,6 +96,11 @@ type Source struct {
 	Partition pkix.Name
 	// IssuerKeyID of the key that must have signed; nil means any anchor.
 	IssuerKeyID []byte
+	// MaxGrowth is how many entries a list may have that the one before had not, as a share of the entries of
+	// the one before; 0 means 1. A few may always be added (see bounds.go).
+	MaxGrowth float64
+	// MaxShrink is how many entries may be gone, likewise, at most 1; 0 means 0.5.
+	MaxShrink float64
 }
 
 // Responder answers OCSP for one key of an issuer.
@@ -121,12 +130,16 @@ const (
 	defaultMaxPerHost      = 4
 )
 
-var nameForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
+var (
+	nameForm   = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
+	digestForm = regexp.MustCompile(`^([0-9a-f]{2}){20,64}$`)
+)
 
 // conf is a Config that was checked and completed. It is immutable.
 type conf struct {
 	Config
 	responders map[string]*responder // by issuer key identifier
+	admitted   map[string]bool       // by digest
 }
 
 // complete checks a Config and fills in its defaults.
@@ -159,7 +172,13 @@ func (c Config) complete() (*conf, error) {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
-	out := &conf{Config: c, responders: make(map[string]*responder)}
+	out := &conf{Config: c, responders: make(map[string]*responder), admitted: make(map[string]bool)}
+	for _, digest := range c.Admit {
+		if !digestForm.MatchString(digest) {
+			return nil, fmt.Errorf("revocation: admitted list %q: not a digest in lower-case hexadecimal", digest)
+		}
+		out.admitted[digest] = true
+	}
 	names := make(map[string]bool)
 	claim := func(name string) error {
 		if !nameForm.MatchString(name) {
@@ -227,6 +246,11 @@ func (s *Source) complete(set *anchors.Set) error {
 	or(&s.MaxSize, defaultMaxSize)
 	or(&s.MaxLists, defaultMaxLists)
 	or(&s.Jitter, defaultJitter)
+	if !(s.MaxGrowth >= 0) || !(s.MaxShrink >= 0 && s.MaxShrink <= 1) { // nor NaN
+		return errors.New("max growth is negative, or max shrink not between 0 and 1")
+	}
+	or(&s.MaxGrowth, defaultMaxGrowth)
+	or(&s.MaxShrink, defaultMaxShrink)
 	// A name that cannot be compared would promise nothing (pkix.Name.Canonical).
 	if s.Partition != nil && s.Partition.Canonical() == "" {
 		return errors.New("the partition is not a name that can be compared")
