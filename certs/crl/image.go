@@ -117,12 +117,15 @@ type Change struct {
 }
 
 // Diff tells what changed between two lists, in the order of serial numbers, in memory that does not grow with them. An error ends it.
-func Diff(old, new *Index) iter.Seq2[Change, error] {
+func Diff(old, new *Index) iter.Seq2[Change, error] { return Changes(old.All(), new.All()) }
+
+// Changes is Diff of entries in the order of Index.All.
+func Changes(old, new iter.Seq2[Listed, error]) iter.Seq2[Change, error] {
 	return func(yield func(Change, error) bool) {
-		next, stop := iter.Pull2(new.All())
+		next, stop := iter.Pull2(new)
 		defer stop()
 		n, err, more := next()
-		for o, oldErr := range old.All() {
+		for o, oldErr := range old {
 			for more && err == nil && oldErr == nil && compareOctets(n.Serial, o.Serial) < 0 {
 				if !yield(Change{n.Serial, nil, &n.Entry}, nil) {
 					return
