@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tashika-jp/tashika/certs/anchors"
+	"github.com/tashika-jp/tashika/certs/crl"
 	"github.com/tashika-jp/tashika/certs/pkix"
 	"github.com/tashika-jp/tashika/certs/profile"
 	"github.com/tashika-jp/tashika/certs/signature"
@@ -135,7 +136,7 @@ func (s *ListSource) source() (revocation.Source, error) {
 	out := revocation.Source{
 		Name: s.Name, URL: s.URL, Directory: s.Directory, Required: !s.Optional, Period: s.Period, Jitter: s.Jitter,
 		Timeout: s.Timeout, MaxSize: s.MaxSize, MaxLists: s.MaxLists,
-		MaxGrowth: s.MaxGrowth, MaxShrink: s.MaxShrink,
+		Bounds: crl.Bounds{Growth: s.MaxGrowth, Shrink: s.MaxShrink},
 	}
 	var err error
 	if s.Partition != "" {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/tashika-jp/tashika/certs/anchors"
+	"github.com/tashika-jp/tashika/certs/crl"
 	"github.com/tashika-jp/tashika/certs/pkix"
 	"github.com/tashika-jp/tashika/certs/signature"
 )
@@ -96,11 +97,8 @@ type Source struct {
 	Partition pkix.Name
 	// IssuerKeyID of the key that must have signed; nil means any anchor.
 	IssuerKeyID []byte
-	// MaxGrowth is how many entries a list may have that the one before had not, as a share of the entries of
-	// the one before; 0 means 1. A few may always be added (see bounds.go).
-	MaxGrowth float64
-	// MaxShrink is how many entries may be gone, likewise, at most 1; 0 means 0.5.
-	MaxShrink float64
+	// Bounds are how much a list may change at once.
+	Bounds crl.Bounds
 }
 
 // Responder answers OCSP for one key of an issuer.
@@ -246,11 +244,9 @@ func (s *Source) complete(set *anchors.Set) error {
 	or(&s.MaxSize, defaultMaxSize)
 	or(&s.MaxLists, defaultMaxLists)
 	or(&s.Jitter, defaultJitter)
-	if !(s.MaxGrowth >= 0) || !(s.MaxShrink >= 0 && s.MaxShrink <= 1) { // nor NaN
+	if !s.Bounds.Check() {
 		return errors.New("max growth is negative, or max shrink not between 0 and 1")
 	}
-	or(&s.MaxGrowth, defaultMaxGrowth)
-	or(&s.MaxShrink, defaultMaxShrink)
 	// A name that cannot be compared would promise nothing (pkix.Name.Canonical).
 	if s.Partition != nil && s.Partition.Canonical() == "" {
 		return errors.New("the partition is not a name that can be compared")
