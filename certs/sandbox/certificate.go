@@ -6,8 +6,8 @@ import (
 	"crypto/rsa"
 	"crypto/sha1"
 	"encoding/asn1"
+	"encoding/binary"
 	"fmt"
-	"math/big"
 	"time"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -61,7 +61,6 @@ var (
 	oidIAN          = asn1.ObjectIdentifier{2, 5, 29, 18}
 	oidBasic        = asn1.ObjectIdentifier{2, 5, 29, 19}
 	oidCRLNumber    = asn1.ObjectIdentifier{2, 5, 29, 20}
-	oidReasonCode   = asn1.ObjectIdentifier{2, 5, 29, 21}
 	oidIDP          = asn1.ObjectIdentifier{2, 5, 29, 28}
 	oidCDP          = asn1.ObjectIdentifier{2, 5, 29, 31}
 	oidPolicies     = asn1.ObjectIdentifier{2, 5, 29, 32}
@@ -305,9 +304,9 @@ func ocspAccess(uri string) func(*cryptobyte.Builder) {
 // integerContents is the contents of an INTEGER, for where its tag is implicit:
 // a leading zero octet keeps a set top bit from meaning negative (X.690 section 8.3).
 func integerContents(v uint64) []byte {
-	raw := new(big.Int).SetUint64(v).Bytes()
-	if len(raw) == 0 || raw[0]&0x80 != 0 {
-		raw = append([]byte{0}, raw...)
+	raw := binary.BigEndian.AppendUint64([]byte{0}, v)
+	for len(raw) > 1 && raw[0] == 0 && raw[1]&0x80 == 0 {
+		raw = raw[1:]
 	}
 	return raw
 }

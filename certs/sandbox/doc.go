@@ -12,7 +12,9 @@
 // moved house, card renewed, expired) and publishes what follows from it: one
 // CRL for each CA, key generation and municipality, and an OCSP responder with
 // a delegated certificate for each CA key. [World.Handler] serves all of it
-// over HTTP. Faults ([World.SetOCSPFault], [World.SetListFault]) and an
+// over HTTP. It can be as large as the country ([Config].Partitions, [Config].Revoked):
+// 1,741 municipalities and as many millions of revoked serials as are asked for, which
+// cost nothing until a list is read. Faults ([World.SetOCSPFault], [World.SetListFault]) and an
 // [Impostor] make the bad days that a verifier is there for.
 //
 // # Why it is so

@@ -47,18 +47,33 @@ const (
 	ListTruncated                      // two thirds of the DER, with a matching Content-Length
 	ListForeignSignature               // the right identifiers, a stranger's signature
 	ListOversized                      // a DER header that promises Size octets, and as many octets
+	ListOtherAuthority                 // the other CA's list of the municipality
+	ListOtherGeneration                // the same CA's, under its other key
+	ListShrunken                       // rightly signed and the next number, but nearly all that were revoked are gone
+	ListGrown                          // rightly signed and the next number, but with Size revoked that nobody heard of
+	ListErrorPage                      // HTTP 200 and a page for people
+	ListTrickle                        // the right list, an octet at a time
+	ListBomb                           // a gzip encoding of zeros that never ends, whatever encodings were asked for
 	listFaultKinds
 )
 
-// defaultOversize is more than any municipality's list can need.
-const defaultOversize = 256 << 20
+const (
+	// defaultOversize is more than any municipality's list can need.
+	defaultOversize = 256 << 20
+	// defaultGrowth is more than are ever revoked in a municipality in a day.
+	defaultGrowth = 1_000_000
+	// firstGrown is where the serials of those who were never issued begin.
+	firstGrown = 2_000_000_000
+	// trickle is between two octets of a list that trickles.
+	trickle = 100 * time.Millisecond
+)
 
 // A ListFault is a kind and a delay; slow alone is ListHealthy with a delay.
 type ListFault struct {
 	Kind  ListFaultKind
 	Delay time.Duration // before anything is answered; ends early with the request
 	Other string        // for ListWrongPartition: the other municipality's code; default: the next one
-	Size  int64         // for ListOversized; default 256 MiB, at least 128
+	Size  int64         // for ListOversized: octets, default 256 MiB, at least 128; for ListGrown: entries, default a million
 }
 
 // faults is what is wrong at present.
@@ -87,20 +102,25 @@ func (w *World) SetListFault(id ListID, f ListFault) error {
 	if _, err := w.list(id); err != nil {
 		return err
 	}
-	if f.Kind < 0 || f.Kind >= listFaultKinds || f.Delay < 0 || f.Size < 0 || (f.Kind == ListOversized && f.Size > 0 && f.Size < 128) {
+	if f.Kind < 0 || f.Kind >= listFaultKinds || f.Delay < 0 || f.Size < 0 ||
+		f.Kind == ListOversized && f.Size > 0 && f.Size < 128 || f.Kind == ListGrown && f.Size > lastCrowdSerial-firstGrown {
 		return fmt.Errorf("sandbox: %w: %+v", ErrFault, f)
 	}
 	if f.Kind == ListWrongPartition {
 		if f.Other == "" {
-			i := slices.IndexFunc(municipalities, func(m Municipality) bool { return m.Code == id.Municipality })
-			f.Other = municipalities[(i+1)%len(municipalities)].Code
+			i := slices.IndexFunc(w.municipalities, func(m Municipality) bool { return m.Code == id.Municipality })
+			f.Other = w.municipalities[(i+1)%len(w.municipalities)].Code
 		}
 		if _, err := w.list(ListID{id.Authority, id.Generation, f.Other}); err != nil || f.Other == id.Municipality {
 			return fmt.Errorf("sandbox: %w: %q is no other municipality's list", ErrFault, f.Other)
 		}
 	}
-	if f.Kind == ListOversized && f.Size == 0 {
+	switch {
+	case f.Size != 0:
+	case f.Kind == ListOversized:
 		f.Size = defaultOversize
+	case f.Kind == ListGrown:
+		f.Size = defaultGrowth
 	}
 	w.faults.mu.Lock()
 	defer w.faults.mu.Unlock()
@@ -172,11 +192,13 @@ func (w *World) responderFor(g *generation, fault OCSPFaultKind) (*responder, er
 	return g.makeResponder(g.key, key, g.responder.serial, false)
 }
 
-// faultyList makes the DER that a fault serves in place of the current issue.
-func (w *World) faultyList(l *list, current, before *issue, f ListFault) ([]byte, error) {
+// faultyList makes the list that a fault serves in place of the current issue.
+func (w *World) faultyList(l *list, current, before *issue, f ListFault) (*document, error) {
 	now := w.clock().UTC().Truncate(time.Second)
-	fake := *current // same entries and number unless said otherwise
+	// The same but for what the kind says.
+	fake := &issue{list: l, number: current.number, thisUpdate: current.thisUpdate, nextUpdate: current.nextUpdate, crowds: current.crowds, entries: current.entries}
 	key := l.generation.key
+	other := l.id
 	switch f.Kind {
 	case ListStale:
 		fake.nextUpdate = now.Add(-time.Hour)
@@ -190,25 +212,34 @@ func (w *World) faultyList(l *list, current, before *issue, f ListFault) ([]byte
 		if before != nil {
 			fake.entries = before.entries
 		}
-	case ListTruncated:
-		return current.der[:len(current.der)*2/3], nil
+	case ListShrunken, ListGrown:
+		fake.number++
+		fake.thisUpdate, fake.nextUpdate = now, now.Add(w.validity)
+		if f.Kind == ListShrunken {
+			fake.crowds, fake.entries = nil, fake.entries[:min(1, len(fake.entries))]
+		} else {
+			grown := crowd{first: firstGrown, stride: 1, rounds: int(f.Size), before: crowdTime(now)}
+			fake.crowds = append(slices.Clip(fake.crowds), grown)
+		}
 	case ListForeignSignature:
 		var err error
 		if key, err = w.forger.get(); err != nil {
 			return nil, err
 		}
 	case ListWrongPartition:
-		other, err := w.list(ListID{l.id.Authority, l.id.Generation, f.Other})
-		if err != nil {
-			return nil, err
-		}
-		i, _, err := w.issueOf(other)
-		if err != nil {
-			return nil, err
-		}
-		return i.der, nil
-	default:
-		return current.der, nil
+		other.Municipality = f.Other
+	case ListOtherAuthority:
+		other.Authority = Sign + Auth - other.Authority
+	case ListOtherGeneration:
+		other.Generation = 1 + other.Generation%Generations
 	}
-	return l.sign(&fake, key)
+	if other == l.id {
+		return l.sign(fake, key)
+	}
+	from, err := w.list(other)
+	if err != nil {
+		return nil, err
+	}
+	theirs, _ := w.issueOf(from)
+	return theirs.document()
 }

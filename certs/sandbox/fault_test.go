@@ -55,6 +55,18 @@ func TestListFaults(t *testing.T) {
 		{"foreign signature", ListFault{Kind: ListForeignSignature}, func(l *x509.RevocationList) bool {
 			return !signedBy(l) && bytes.Equal(l.AuthorityKeyId, issuer.SubjectKeyId)
 		}},
+		{"other authority", ListFault{Kind: ListOtherAuthority}, func(l *x509.RevocationList) bool {
+			return l.CheckSignatureFrom(f.issuer(t, p.Certificate(Sign))) == nil
+		}},
+		{"other generation", ListFault{Kind: ListOtherGeneration}, func(l *x509.RevocationList) bool {
+			return !signedBy(l) && bytes.Equal(l.RawIssuer, issuer.RawSubject) && bytes.Equal(idpOf(l), idpOf(healthy))
+		}},
+		{"shrunken", ListFault{Kind: ListShrunken}, func(l *x509.RevocationList) bool {
+			return signedBy(l) && l.Number.Cmp(healthy.Number) > 0 && len(l.RevokedCertificateEntries) == 1 && l.NextUpdate.After(now)
+		}},
+		{"grown", ListFault{Kind: ListGrown, Size: 1000}, func(l *x509.RevocationList) bool {
+			return signedBy(l) && l.Number.Cmp(healthy.Number) > 0 && len(l.RevokedCertificateEntries) == len(healthy.RevokedCertificateEntries)+1000
+		}},
 	} {
 		set(t, k.fault)
 		if l := f.fetchList(t, id); !k.bad(l) {
@@ -75,6 +87,30 @@ func TestListFaults(t *testing.T) {
 	set(t, ListFault{Kind: ListOversized, Size: 3 << 20})
 	if _, der := fetch(t, f.url+id.Path()); len(der) != 3<<20+5 || !bytes.HasPrefix(der, []byte{0x30, 0x83, 0x30, 0, 0}) {
 		t.Errorf("oversized: %d octets, % x", len(der), der[:8])
+	}
+	set(t, ListFault{Kind: ListErrorPage})
+	if res, body := fetch(t, f.url+id.Path()); res.StatusCode != 200 || !bytes.HasPrefix(body, []byte("<!DOCTYPE html>")) {
+		t.Errorf("error page: %d, %.20s", res.StatusCode, body)
+	}
+	set(t, ListFault{Kind: ListBomb})
+	if res, err := http.Get(f.url + id.Path()); err != nil {
+		t.Error(err)
+	} else {
+		// The client decodes: more comes of it than ever went over the wire.
+		if n, err := io.CopyN(io.Discard, res.Body, 200<<20); err != nil {
+			t.Errorf("bomb: %d octets, %v", n, err)
+		}
+		res.Body.Close()
+	}
+	set(t, ListFault{Kind: ListTrickle})
+	if res, err := http.Get(f.url + id.Path()); err != nil {
+		t.Error(err)
+	} else {
+		some := make([]byte, 2)
+		if _, err := io.ReadFull(res.Body, some); err != nil || !bytes.HasPrefix(healthy.Raw, some) || res.ContentLength != int64(len(healthy.Raw)) {
+			t.Errorf("trickle: % x of %d, %v", some, res.ContentLength, err)
+		}
+		res.Body.Close()
 	}
 	// A fault is of one list only.
 	if res, _ := fetch(t, f.url+ListID{Auth, 1, c.Municipality}.Path()); res.StatusCode != 200 {
@@ -103,6 +139,7 @@ func TestListFaults(t *testing.T) {
 		{id, ListFault{Kind: -1}, ErrFault},
 		{id, ListFault{Kind: ListWrongPartition, Other: id.Municipality}, ErrFault},
 		{id, ListFault{Kind: ListWrongPartition, Other: "x"}, ErrFault},
+		{id, ListFault{Kind: ListGrown, Size: 1 << 40}, ErrFault},
 	} {
 		if err := f.SetListFault(c.id, c.fault); !errors.Is(err, c.want) {
 			t.Errorf("%v %v: %v", c.id, c.fault, err)

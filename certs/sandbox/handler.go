@@ -22,7 +22,7 @@ const maxOCSPRequest = 16 << 10
 //	GET  /                         what is served, as text
 //	GET  /cps.html                 the page that the certificates' CPS qualifier names
 //	GET  /ca/{sign|auth}/g{n}.cer  a CA certificate, DER
-//	GET  /crl/{sign|auth}/g{n}/{code}.crl   the current issue of a list, DER; ETag, Last-Modified, 304, ranges
+//	GET  /crl/{sign|auth}/g{n}/{code}.crl   the current issue of a list, DER; ETag, Last-Modified, 304, ranges, gzip
 //	POST /ocsp/{sign|auth}/g{n}    application/ocsp-request (RFC 6960 appendix A.1)
 //	GET  /ocsp/{sign|auth}/g{n}/{url-encoded base64 of the request}
 //
@@ -156,33 +156,44 @@ func (w *World) serveList(rw http.ResponseWriter, r *http.Request) {
 	case ListUnavailable:
 		http.Error(rw, "maintenance", http.StatusServiceUnavailable)
 		return
+	case ListErrorPage:
+		serveText(rw, r, "text/html; charset=utf-8", errorPage)
+		return
 	case ListOversized:
 		serveOversized(rw, r, fault.Size)
 		return
+	case ListBomb:
+		serveBomb(rw, r)
+		return
 	}
-	current, before, err := w.issueOf(l)
+	current, before := w.issueOf(l)
+	d, err := current.document()
+	if err == nil && fault.Kind != ListHealthy {
+		d, err = w.faultyList(l, current, before, fault)
+	}
 	if err != nil {
 		http.Error(rw, "cannot publish", http.StatusInternalServerError)
 		return
 	}
-	der, etag := current.der, current.etag
-	if fault.Kind != ListHealthy {
-		if der, err = w.faultyList(l, current, before, fault); err != nil {
-			http.Error(rw, "cannot publish", http.StatusInternalServerError)
-			return
-		}
-		etag = etagOf(der)
-	}
 	h := rw.Header()
 	h.Set("Content-Type", "application/pkix-crl") // RFC 2585 section 4.2
-	h.Set("ETag", etag)
+	h.Set("ETag", d.etag)
 	// A list changes whenever something happens: keep it, but ask before using it again.
 	h.Set("Cache-Control", "no-cache")
-	if fault.Kind == ListDropped {
-		h.Set("Content-Length", strconv.Itoa(len(der)))
-		rw.Write(der[:len(der)/2])
+	size := d.size
+	switch fault.Kind {
+	case ListDropped:
+		h.Set("Content-Length", strconv.FormatInt(size, 10))
+		io.Copy(rw, d.first(size/2))
 		http.NewResponseController(rw).Flush()
 		panic(http.ErrAbortHandler) // net/http's way to cut the connection; it logs nothing
+	case ListTrickle:
+		h.Set("Content-Length", strconv.FormatInt(size, 10))
+		serveTrickle(rw, r, d.first(size))
+		return
+	case ListTruncated:
+		size = size * 2 / 3
+		h.Set("ETag", strings.TrimSuffix(d.etag, `"`)+`-cut"`)
 	}
 	modified := current.thisUpdate
 	if fault.Kind != ListHealthy || current.sameSecond {
@@ -190,8 +201,13 @@ func (w *World) serveList(rw http.ResponseWriter, r *http.Request) {
 		h.Set("Last-Modified", modified.Format(http.TimeFormat))
 		modified = time.Time{}
 	}
-	http.ServeContent(rw, r, "", modified, bytes.NewReader(der))
+	serveEncoded(rw, r, modified, d.first(size))
 }
+
+const errorPage = `<!DOCTYPE html>
+<html lang="ja"><title>ただいまメンテナンス中です</title>
+<p>しばらくたってからもう一度お試しください。</p>
+`
 
 // serveOversized streams a SEQUENCE that really is as long as it says, in
 // constant memory. Whoever reads it all learned nothing of size caps.
@@ -200,13 +216,7 @@ func serveOversized(rw http.ResponseWriter, r *http.Request, size int64) {
 	if r.Method == http.MethodHead {
 		return
 	}
-	// The shortest length encoding (X.690 section 10.1), so that only the size is wrong.
-	length := integerContents(uint64(size))
-	if length[0] == 0 {
-		length = length[1:]
-	}
-	header := []byte{0x30, byte(0x80 | len(length))}
-	if _, err := rw.Write(append(header, length...)); err != nil {
+	if _, err := rw.Write(sequenceHeader(size)); err != nil { // so that only the size is wrong
 		return
 	}
 	chunk := make([]byte, 64<<10)
@@ -216,6 +226,19 @@ func serveOversized(rw http.ResponseWriter, r *http.Request, size int64) {
 			return
 		}
 		size -= int64(n)
+	}
+}
+
+// serveTrickle sends an octet now and then, so that the connection never looks dead.
+func serveTrickle(rw http.ResponseWriter, r *http.Request, body io.Reader) {
+	flush := http.NewResponseController(rw)
+	for octet := make([]byte, 1); ; {
+		if _, err := io.ReadFull(body, octet); err != nil || r.Method == http.MethodHead {
+			return
+		}
+		if _, err := rw.Write(octet); err != nil || flush.Flush() != nil || !wait(r, trickle) {
+			return
+		}
 	}
 }
 

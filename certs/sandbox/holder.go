@@ -10,8 +10,8 @@ import (
 )
 
 // A Municipality is a real one (code, names), because verifiers will want to
-// show the name that goes with the code; everything said about its people is
-// invented.
+// show the name that goes with the code, or one that is invented and says so
+// (架空, [Config].Partitions). Everything said about its people is invented.
 type Municipality struct {
 	Code             string // 全国地方公共団体コード without its check digit, five digits
 	Prefecture, Name string
@@ -38,14 +38,12 @@ const UnpublishedMunicipality = "99999"
 
 var unpublished = Municipality{UnpublishedMunicipality, "幻県", "蜃気楼市", "Maboroshi-ken", "Shinkiro-shi"}
 
-// Municipalities lists the municipalities for which lists are published.
+// Municipalities lists the real ones: every world publishes lists for them.
 func Municipalities() []Municipality { return append([]Municipality(nil), municipalities...) }
 
 func municipality(code string) (Municipality, bool) {
-	for _, m := range municipalities {
-		if m.Code == code {
-			return m, true
-		}
+	if m, ok := byCode()[code]; ok {
+		return m, true
 	}
 	return unpublished, code == UnpublishedMunicipality
 }

@@ -17,7 +17,7 @@ type Impostor struct{ *World }
 func (w *World) Impostor(forgeIdentifiers bool) (*Impostor, error) {
 	c := Config{
 		Clock: w.clock, PublicURL: w.PublicURL(), Keys: w.keys,
-		ListValidity: w.validity, ListOverlap: w.overlap, DailyLists: w.daily,
+		ListValidity: w.validity, ListOverlap: w.overlap, DailyLists: w.daily, Partitions: len(w.municipalities),
 	}
 	if w.random != nil {
 		c.Random = w.random // already safe to share

@@ -190,7 +190,7 @@ func (w *World) newCredential(a Authority, h Holder, r *resident, card bool, o I
 	if o.Municipality == "" {
 		o.Municipality = h.Municipality
 	}
-	m, ok := municipality(o.Municipality)
+	m, ok := w.municipality(o.Municipality)
 	if !ok {
 		return nil, fmt.Errorf("%w: %q", ErrMunicipality, o.Municipality)
 	}

@@ -305,7 +305,7 @@ func (w *World) succeed(op string, p *Phone, o IssueOptions, check func() error,
 // them (jpki.md sections 3 and 5). With address empty one is invented.
 func (w *World) MoveHouse(p *Phone, code, address string) error {
 	return w.operate("move house", p, func(r *resident) error {
-		m, ok := municipality(code)
+		m, ok := w.municipality(code)
 		if !ok {
 			return ErrMunicipality
 		}

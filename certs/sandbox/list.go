@@ -1,15 +1,11 @@
 package sandbox
 
 import (
-	"crypto/rsa"
-	"crypto/sha256"
-	"encoding/base64"
+	"cmp"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
-
-	"golang.org/x/crypto/cryptobyte"
-	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
 
 // A list is the CRL of one (CA, key generation, municipality). The shape of the
@@ -20,6 +16,7 @@ type list struct {
 	id         ListID
 	generation *generation
 	point      name
+	crowd      crowd
 
 	// The following are guarded by World.mu.
 	revoked map[uint64]*record // held and revoked, until they leave the list for good
@@ -28,17 +25,21 @@ type list struct {
 	before  *issue // the issue before, for the fault of an older number
 }
 
-// An issue is one published CRL. Immutable.
+// An issue is one published CRL. Immutable but for its signature, which is made once.
 type issue struct {
-	der        []byte
+	list       *list
 	number     int64
 	thisUpdate time.Time
 	nextUpdate time.Time
+	crowds     []crowd // their serials come before those of entries
 	entries    []entry
 	// sameSecond: the issue before bears the same thisUpdate, so Last-Modified
 	// cannot tell the two apart and must not be used to (RFC 9110 section 8.8.2.2).
 	sameSecond bool
-	etag       string
+
+	signing sync.Once
+	signed  *document // written by signing
+	err     error     // written by signing
 }
 
 // An entry is one line of revokedCertificates.
@@ -55,6 +56,14 @@ func newList(g *generation, m Municipality) *list {
 	}
 }
 
+// crowds are the crowds in the list's issues: its own, if it has one.
+func (l *list) crowds() []crowd {
+	if l.crowd.rounds == 0 {
+		return nil
+	}
+	return []crowd{l.crowd}
+}
+
 // note tells the list that r's state changed. A lifted hold leaves the list at
 // once: the next issue does not have it (removeFromCRL is for delta CRLs only,
 // RFC 5280 section 5.3.1).
@@ -67,10 +76,10 @@ func (l *list) note(r *record) {
 	l.changed = true
 }
 
-// publishLocked makes a new issue. The caller holds w.mu.
-func (w *World) publishLocked(l *list) error {
+// publishLocked makes a new issue, to be signed when it is first read. The caller holds w.mu.
+func (w *World) publishLocked(l *list) {
 	now := w.clock().UTC().Truncate(time.Second)
-	next := &issue{number: 1, thisUpdate: now, nextUpdate: now.Add(w.validity)}
+	next := &issue{list: l, number: 1, thisUpdate: now, nextUpdate: now.Add(w.validity), crowds: l.crowds()}
 	if l.current != nil {
 		next.number = l.current.number + 1
 		next.sameSecond = !next.thisUpdate.After(l.current.thisUpdate)
@@ -85,96 +94,32 @@ func (w *World) publishLocked(l *list) error {
 		s := r.now()
 		next.entries = append(next.entries, entry{serial, s.Date, s.Reason})
 	}
-	slices.SortFunc(next.entries, func(a, b entry) int {
-		if a.serial < b.serial {
-			return -1
-		}
-		return 1 // serials are unique
-	})
-	var err error
-	if next.der, err = l.sign(next, l.generation.key); err != nil {
-		return fmt.Errorf("sandbox: publish %s: %w", l.id.Path(), err)
-	}
-	next.etag = etagOf(next.der)
+	slices.SortFunc(next.entries, func(a, b entry) int { return cmp.Compare(a.serial, b.serial) })
 	l.before, l.current, l.changed = l.current, next, false
-	return nil
 }
 
-func etagOf(der []byte) string {
-	sum := sha256.Sum256(der)
-	return `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
-}
-
-// sign writes and signs the CRL (RFC 5280 section 5.1).
-func (l *list) sign(i *issue, key *rsa.PrivateKey) ([]byte, error) {
-	g := l.generation
-	return signed(key, func(b *cryptobyte.Builder) {
-		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-			b.AddASN1Int64(1) // v2
-			addSHA256RSA(b)
-			g.ca.name.add(b)
-			addTime(b, i.thisUpdate)
-			addTime(b, i.nextUpdate)
-			// RFC 5280 section 5.1.2.6: with nothing revoked the field MUST be absent.
-			if len(i.entries) > 0 {
-				b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-					for _, e := range i.entries {
-						e.add(b)
-					}
-				})
-			}
-			b.AddASN1(explicit0, func(b *cryptobyte.Builder) {
-				b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-					addExtension(b, oidAKI, false, func(b *cryptobyte.Builder) {
-						b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-							b.AddASN1(implicit0, func(b *cryptobyte.Builder) { b.AddBytes(g.claimKeyID) })
-						})
-					})
-					addExtension(b, oidCRLNumber, false, func(b *cryptobyte.Builder) { b.AddASN1Int64(i.number) })
-					// RFC 5280 section 5.2.5: critical. onlyContainsUserCerts stays FALSE
-					// (absent): the profile gives no reason to narrow the scope, and a
-					// verifier must cope with the widest.
-					addExtension(b, oidIDP, true, func(b *cryptobyte.Builder) {
-						b.AddASN1(cbasn1.SEQUENCE, l.point.addDistributionPointName)
-					})
-				})
-			})
-		})
-	})
-}
-
-func (e entry) add(b *cryptobyte.Builder) {
-	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddASN1Uint64(e.serial)
-		addTime(b, e.date)
-		// RFC 5280 section 5.3.1: absent rather than unspecified (0).
-		if e.reason == Unspecified {
-			return
+// document is the issue's DER. It is signed when it is first asked for: of thousands of
+// lists most are never read, and none twice before the next is out.
+func (i *issue) document() (*document, error) {
+	i.signing.Do(func() {
+		if i.signed, i.err = i.list.sign(i, i.list.generation.key); i.err != nil {
+			i.err = fmt.Errorf("sandbox: publish %s: %w", i.list.id.Path(), i.err)
 		}
-		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-			addExtension(b, oidReasonCode, false, func(b *cryptobyte.Builder) { b.AddASN1Enum(int64(e.reason)) })
-		})
 	})
+	return i.signed, i.err
 }
 
 // PublishCRLs makes a new issue of every list, changed or not, as the daily run does.
-func (w *World) PublishCRLs() error {
+func (w *World) PublishCRLs() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.publishAllLocked()
-}
-
-func (w *World) publishAllLocked() error {
 	for _, c := range w.cas {
 		for _, g := range c.generations {
-			for _, m := range municipalities {
-				if err := w.publishLocked(g.lists[m.Code]); err != nil {
-					return err
-				}
+			for _, l := range g.order {
+				w.publishLocked(l)
 			}
 		}
 	}
-	return nil
 }
 
 func (w *World) list(id ListID) (*list, error) {
@@ -192,7 +137,7 @@ func (w *World) list(id ListID) (*list, error) {
 // issueOf returns the list's current issue and the one before it (nil at
 // first), making a new issue first if it is due: something changed (unless
 // lists are daily), or the current one is about to end.
-func (w *World) issueOf(l *list) (current, before *issue, err error) {
+func (w *World) issueOf(l *list) (current, before *issue) {
 	now := w.clock()
 	due := func() bool {
 		return (l.changed && !w.daily) || !now.Before(l.current.nextUpdate.Add(-w.overlap))
@@ -200,17 +145,15 @@ func (w *World) issueOf(l *list) (current, before *issue, err error) {
 	w.mu.RLock()
 	if !due() {
 		defer w.mu.RUnlock()
-		return l.current, l.before, nil
+		return l.current, l.before
 	}
 	w.mu.RUnlock()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if due() { // still: somebody may have come first
-		if err := w.publishLocked(l); err != nil {
-			return nil, nil, err
-		}
+		w.publishLocked(l)
 	}
-	return l.current, l.before, nil
+	return l.current, l.before
 }
 
 // CRL returns the current issue of a list, exactly what the handler serves when
@@ -220,9 +163,10 @@ func (w *World) CRL(id ListID) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	i, _, err := w.issueOf(l)
+	current, _ := w.issueOf(l)
+	d, err := current.document()
 	if err != nil {
 		return nil, err
 	}
-	return slices.Clone(i.der), nil
+	return d.bytes()
 }

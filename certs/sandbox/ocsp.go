@@ -288,7 +288,7 @@ func (w *World) look(g *generation, req *ocspRequest, asOf time.Time) (answers [
 				ours = true
 				// A serial of the CA's other generation is not this issuer's: unknown.
 				if q.serial.IsUint64() {
-					if r, ok := g.ca.records[q.serial.Uint64()]; ok && r.generation == g {
+					if r, ok := g.ca.record(q.serial.Uint64()); ok && r.generation == g {
 						a.known, a.state = true, r.asOf(asOf)
 					}
 				}

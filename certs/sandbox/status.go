@@ -103,7 +103,7 @@ func (w *World) Status(a Authority, serial uint64) (state State, ok bool) {
 	}
 	w.mu.RLock()
 	defer w.mu.RUnlock()
-	r, ok := w.cas[a].records[serial]
+	r, ok := w.cas[a].record(serial)
 	if !ok {
 		return State{}, false
 	}

@@ -68,16 +68,25 @@ type Config struct {
 	// (jpki.md section 3). By default both tell the truth at once, which is what
 	// somebody developing a kiosk wants to see.
 	DailyLists bool
+	// Partitions is how many municipalities the world has, and so how many lists each CA key publishes. Default: the
+	// real ones of [Municipalities]; the country has [NationalPartitions], and up to [MaxPartitions] can be had. Those beyond the
+	// real ones are invented.
+	Partitions int
+	// Revoked is how many revoked certificates more each list has, which nobody holds: 3,000 in each of
+	// [NationalPartitions] make some ten million for every two lists of a municipality. They cost time when a list is read,
+	// and no memory.
+	Revoked int
 	// Neighbours is how many other certificates each CA key has issued in each
 	// municipality. They have serials and a status but no phone: every seventh is
 	// revoked, so that no list is empty and serials are dense, as in life.
-	// Default: 21; a negative number is none.
+	// Default: 21, or 7 where Partitions says how many municipalities; a negative number is none.
 	Neighbours int
 }
 
 const (
 	defaultListValidity = 24 * time.Hour
 	defaultNeighbours   = 21
+	fewNeighbours       = 7
 	// pastSerials are kept back for what an older generation issued before the
 	// roll, so that serial order remains order of issue across generations.
 	pastSerials = 20000
@@ -93,13 +102,14 @@ type World struct {
 	overlap  time.Duration
 	daily    bool
 
+	municipalities []Municipality
+
 	cas    [len(authorities)]*ca
 	faults *faults
 	forger *forger // the impostor key that faulty answers are signed with, made when first needed
 
 	// mu guards what follows and the mutable fields of cas, lists, records and
-	// residents. It is held while lists are signed (a few milliseconds), never
-	// while keys are made. Taken before Phone.mu where both are needed.
+	// residents. It is never held while keys are made or lists are signed. Taken before Phone.mu where both are needed.
 	mu        sync.RWMutex
 	publicURL string
 	issued    bool // a certificate carries publicURL already
@@ -136,11 +146,14 @@ type generation struct {
 
 	pastNext, pastEnd uint64           // guarded by World.mu: serials left of those kept back
 	lists             map[string]*list // by municipality; the map is immutable, the lists are guarded by World.mu
-	responder         *responder
+	order             []*list          // the same, in the order of World.municipalities
+
+	crowdFirst, crowdEnd, crowdStride uint64 // of the serials that crowds have; see crowd
+	responder                         *responder
 }
 
 // New makes a world: keys (in parallel), CA certificates, responders, neighbours
-// and the first issue of every list.
+// and the first issue of every list, which is signed when it is first read.
 func New(c Config) (*World, error) {
 	return newWorld(c, nil, false)
 }
@@ -162,15 +175,28 @@ func newWorld(c Config, victim *World, forge bool) (*World, error) {
 		return nil, fmt.Errorf("sandbox: list validity %v with overlap %v", c.ListValidity, c.ListOverlap)
 	}
 	if c.Neighbours == 0 {
-		c.Neighbours = defaultNeighbours
+		if c.Neighbours = defaultNeighbours; c.Partitions != 0 {
+			c.Neighbours = fewNeighbours
+		}
 	}
 	if victim != nil {
 		c.Neighbours = 0 // an impostor has no history
 	}
+	if c.Partitions == 0 {
+		c.Partitions = len(municipalities)
+	}
+	if c.Partitions < len(municipalities) || c.Partitions > MaxPartitions {
+		return nil, fmt.Errorf("sandbox: %d partitions, not %d to %d", c.Partitions, len(municipalities), MaxPartitions)
+	}
+	crowdSerials := uint64(max(c.Revoked, 0)) * uint64(c.Partitions) * perPlace
+	if c.Revoked < 0 || c.Revoked > lastCrowdSerial || crowdSerials > lastCrowdSerial/8 {
+		return nil, fmt.Errorf("sandbox: %d revoked in each of %d partitions", c.Revoked, c.Partitions)
+	}
 	w := &World{
 		clock: c.Clock, keys: c.Keys, validity: c.ListValidity, overlap: c.ListOverlap, daily: c.DailyLists,
-		faults:    newFaults(),
-		residents: make(map[string]*resident), devices: make(map[string]*Phone),
+		municipalities: country()[:c.Partitions],
+		faults:         newFaults(),
+		residents:      make(map[string]*resident), devices: make(map[string]*Phone),
 	}
 	w.forger = &forger{keys: c.Keys}
 	if c.Random != nil {
@@ -196,25 +222,25 @@ func newWorld(c Config, victim *World, forge bool) (*World, error) {
 	for i, a := range authorities {
 		k := keys[2*Generations*i:]
 		var err error
-		if w.cas[a], err = w.found(a, k[:Generations], k[Generations:2*Generations], max(c.Neighbours, 0), victim, forge); err != nil {
+		if w.cas[a], err = w.found(a, k[:Generations], k[Generations:2*Generations], max(c.Neighbours, 0), c.Revoked, victim, forge); err != nil {
 			return nil, err
 		}
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w, w.publishAllLocked()
+	w.PublishCRLs()
+	return w, nil
 }
 
 // found makes one authority: its keys' certificates in the order in which their
 // serials were drawn, the neighbours, and the lists still to be published.
-func (w *World) found(a Authority, keys, responderKeys []*rsa.PrivateKey, neighbours int, victim *World, forge bool) (*ca, error) {
+func (w *World) found(a Authority, keys, responderKeys []*rsa.PrivateKey, neighbours, crowded int, victim *World, forge bool) (*ca, error) {
 	now := w.clock().UTC().Truncate(time.Second)
 	c := &ca{authority: a, name: authorityName(a), records: make(map[uint64]*record)}
 	// About where the real counters stand (jpki.md section 2, inferred); the two
 	// CAs apart, so that a serial mixed up between them is noticed.
 	c.nextSerial = 160_000_001
+	crowdSerials := uint64(crowded) * uint64(len(w.municipalities)) * perPlace
 	if a == Auth {
-		c.nextSerial = 170_000_001
+		c.nextSerial += 10_000_000 + Generations*crowdSerials
 	}
 	if victim != nil {
 		// Far from the victim's own serials, so that an impostor's certificate is
@@ -245,9 +271,14 @@ func (w *World) found(a Authority, keys, responderKeys []*rsa.PrivateKey, neighb
 		if g.responder, err = g.newResponder(responderKeys[i], c.draw()); err != nil {
 			return nil, fmt.Errorf("sandbox: responder %v generation %d: %w", a, g.number, err)
 		}
-		g.lists = make(map[string]*list, len(municipalities))
-		for _, m := range municipalities {
-			g.lists[m.Code] = newList(g, m)
+		g.lists = make(map[string]*list, len(w.municipalities))
+		g.crowdFirst, g.crowdEnd = c.nextSerial, c.nextSerial+crowdSerials
+		g.crowdStride = uint64(len(w.municipalities)) * perPlace
+		c.nextSerial = g.crowdEnd
+		for place, m := range w.municipalities {
+			l := newList(g, m)
+			l.crowd = crowd{first: g.crowdFirst, stride: g.crowdStride, place: uint64(place), rounds: crowded, before: crowdTime(now)}
+			g.lists[m.Code], g.order = l, append(g.order, l)
 		}
 		g.settle(neighbours, now)
 		if i < Generations-1 {
@@ -271,9 +302,9 @@ func (g *generation) settle(n int, now time.Time) {
 	reasons := [...]Reason{Superseded, AffiliationChanged, CertificateHold, CessationOfOperation, KeyCompromise, Unspecified}
 	revoked := 0
 	for i := range n {
-		for _, m := range municipalities {
+		for _, l := range g.order {
 			r := &record{
-				serial: g.ca.draw(), generation: g, municipality: m.Code,
+				serial: g.ca.draw(), generation: g, municipality: l.id.Municipality,
 				notAfter: endOfDayJST(now.AddDate(1, i%12, 0)),
 				history:  []State{{Status: Good, Since: g.notBefore.AddDate(0, 0, i+1)}},
 			}
@@ -282,10 +313,23 @@ func (g *generation) settle(n int, now time.Time) {
 				reason := reasons[revoked%len(reasons)]
 				revoked++
 				r.set(statusFor(reason), reason, now.AddDate(0, -1, -i))
-				g.lists[m.Code].note(r)
+				l.note(r)
 			}
 		}
 	}
+}
+
+// record is the register's entry of a serial. The caller holds World.mu.
+func (c *ca) record(serial uint64) (*record, bool) {
+	if r, ok := c.records[serial]; ok {
+		return r, true
+	}
+	for _, g := range c.generations {
+		if r, ok := g.crowdRecord(serial); ok {
+			return r, true
+		}
+	}
+	return nil, false
 }
 
 // SetPublicURL tells the world where its handler is reached. It is refused once
@@ -380,8 +424,7 @@ func (w *World) Sources() Sources {
 	var s Sources
 	for _, c := range w.cas {
 		for _, g := range c.generations {
-			for _, m := range municipalities {
-				l := g.lists[m.Code]
+			for _, l := range g.order {
 				s.Lists = append(s.Lists, ListSource{
 					ListID: l.id, KeyID: append([]byte(nil), g.keyID...),
 					Partition: l.point.String(), PartitionDER: l.point.der(), URL: base + l.id.Path(),
