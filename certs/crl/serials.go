@@ -144,15 +144,6 @@ func (x *serials) mergeDuplicates() {
 	x.order = slices.Clip(kept)
 }
 
-// graver: a revocation is graver than a hold, which may be released, and a hold than its release; else the
-// earlier is.
-func graver(a, b Entry) bool {
-	if c := cmp.Compare(a.Reason.gravity(), b.Reason.gravity()); c != 0 {
-		return c > 0
-	}
-	return a.RevocationTime.Before(b.RevocationTime)
-}
-
 func (x *serials) entryAt(offset uint32) Entry {
 	s := cryptobyte.String(x.entries[offset:])
 	e, _ := readEntry(&s, x.version) // Parse has read it before

@@ -1,0 +1,202 @@
+package crl
+
+import (
+	"hash/crc32"
+	"math/bits"
+	"slices"
+)
+
+// sorter puts a run in order. It sorts words that begin with the bits in which the numbers differ and end with where the entry is: a
+// word is moved in less time than an entry, and of most entries the first bits tell.
+type sorter struct {
+	words, other []uint64
+}
+
+const (
+	keyBits   = 64 - runBits
+	indexMask = 1<<runBits - 1
+)
+
+// sorted visits at most runEntries entries in order, those of one serial number in the order they were added.
+func (s *sorter) sorted(entries []record, visit func(*record) error) error {
+	if len(s.words) < len(entries) {
+		s.words, s.other = make([]uint64, len(entries)), make([]uint64, len(entries))
+	}
+	var ends [maxSerial + 2]int
+	for i := range entries {
+		ends[entries[i].length()+1]++
+	}
+	for i := 1; i < len(ends); i++ {
+		ends[i] += ends[i-1]
+	}
+	// ends[n] is where those of length n begin, and then, where they end.
+	for i := range entries {
+		n := entries[i].length()
+		s.words[ends[n]] = uint64(i)
+		ends[n]++
+	}
+	start := 0
+	for _, end := range ends[:maxSerial+1] {
+		if end > start {
+			s.sort(entries, s.words[start:end], s.other[start:end])
+		}
+		start = max(start, end)
+	}
+	for _, word := range s.words[:len(entries)] {
+		if err := visit(&entries[word&indexMask]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sort sorts words by the entries that they end with. The words are in the order of their ends.
+func (s *sorter) sort(entries []record, words, other []uint64) {
+	least, most := entries[words[0]&indexMask].number, entries[words[0]&indexMask].number
+	for _, word := range words {
+		x := entries[word&indexMask].number
+		if x.less(least) {
+			least = x
+		}
+		if most.less(x) {
+			most = x
+		}
+	}
+	span := most.sub(least).bits()
+	shift := uint(max(0, span-keyBits))
+	for i, word := range words {
+		at := word & indexMask
+		words[i] = entries[at].sub(least).shr(shift).lo<<runBits | at
+	}
+	if span == 0 {
+		return
+	}
+	sortWords(words, other, uint(min(span, keyBits))+runBits)
+	if shift == 0 {
+		return
+	}
+	for i := 0; i < len(words); {
+		j := i + 1
+		for j < len(words) && words[j]>>runBits == words[i]>>runBits {
+			j++
+		}
+		if j-i > 1 {
+			s.sort(entries, words[i:j], other[i:j])
+		}
+		i = j
+	}
+}
+
+// sortWords sorts words whose bits from the given one up are alike: by their highest bits into buckets, and each bucket in the same way.
+func sortWords(words, other []uint64, top uint) {
+	if len(words) <= 24 {
+		for i := 1; i < len(words); i++ {
+			word, j := words[i], i
+			for ; j > 0 && words[j-1] > word; j-- {
+				words[j] = words[j-1]
+			}
+			words[j] = word
+		}
+		return
+	}
+	digit := min(uint(bits.Len(uint(len(words))))-3, 11, top)
+	shift := top - digit
+	var ends [1 << 11]int32
+	mask := uint64(1)<<digit - 1
+	for _, word := range words {
+		ends[word>>shift&mask]++
+	}
+	sum := int32(0)
+	for i, n := range ends[:mask+1] {
+		ends[i] = sum
+		sum += n
+	}
+	for _, word := range words {
+		at := &ends[word>>shift&mask]
+		other[*at] = word
+		*at++
+	}
+	copy(words, other)
+	if shift == 0 {
+		return
+	}
+	start := int32(0)
+	for _, end := range ends[:mask+1] {
+		if end-start > 1 {
+			sortWords(words[start:end], other[start:end], shift)
+		}
+		start = end
+	}
+}
+
+// runs are entries in order, several times over, in the scratch.
+type runs struct {
+	storage Storage
+	at      int64
+	all     [][]block
+	sorter  sorter
+	buffer  []byte
+}
+
+// take copies blocks that are written already; they are a run.
+func (s *runs) take(w *blockWriter) error {
+	for i := range w.blocks {
+		b := &w.blocks[i]
+		octets, err := readBlock(w.to, b, &s.buffer)
+		if err != nil {
+			return err
+		}
+		if _, err := s.storage.WriteAt(octets, s.at); err != nil {
+			return err
+		}
+		b.offset = s.at
+		s.at += int64(len(octets))
+	}
+	if len(w.blocks) > 0 {
+		s.all = append(s.all, w.blocks)
+	}
+	return nil
+}
+
+// write makes a run of entries.
+func (s *runs) write(entries []record) error {
+	w := blockWriter{to: s.storage, at: s.at, buffer: s.buffer[:0], blockSize: runBlockEntries}
+	if err := s.sorter.sorted(entries, w.push); err != nil {
+		return err
+	}
+	if err := w.flush(); err != nil {
+		return err
+	}
+	s.at, s.buffer = w.at, w.buffer
+	s.all = append(s.all, w.blocks)
+	return nil
+}
+
+func readBlock(from Storage, b *block, buffer *[]byte) ([]byte, error) {
+	size := int(b.size())
+	*buffer = slices.Grow((*buffer)[:0], size)
+	octets := (*buffer)[:size]
+	if n, err := from.ReadAt(octets, b.offset); n < size {
+		return nil, err
+	}
+	if crc32.Checksum(octets, castagnoli) != b.checksum {
+		return nil, errScratch
+	}
+	return octets, nil
+}
+
+// merge visits the entries of all runs in order, those of one serial number in the order they were added.
+func (s *runs) merge(visit func(*record) error) error {
+	s.sorter = sorter{}
+	m := merger{storage: s.storage, buffer: s.buffer}
+	sources := make([]source, len(s.all))
+	for i, blocks := range s.all {
+		sources[i].blocks = blocks
+	}
+	for length := 1; length <= maxSerial; length++ {
+		if err := m.merge(sources, length, visit); err != nil {
+			return err
+		}
+	}
+	return nil
+}

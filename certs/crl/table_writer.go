@@ -1,0 +1,251 @@
+package crl
+
+import (
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"hash/crc32"
+	"slices"
+)
+
+// tableWriter makes a table of entries in any order, in memory that does not grow with them but for the directory. Entries in order go
+// straight to the output. Others are collected into runs, which are put in order and written to the scratch as blocks; the runs are then
+// merged into the output.
+type tableWriter struct {
+	out     *blockWriter
+	scratch func() (Storage, error)
+	runs    *runs
+	runSize int // runEntries, but that tests make it less
+
+	collected []record
+	last      number
+	ordered   bool // whatever was added is
+}
+
+const (
+	blockEntries    = 16384
+	runBlockEntries = 2048 // so that one block of each run fits the memory that a run had
+	runEntries      = 1 << runBits
+	runBits         = 19
+	outputSize      = 256 << 10
+)
+
+// What add refuses. Build has refused it before.
+var (
+	errSerialSize = errors.New("crl: no serial number, or too long a one")
+	errEntry      = errors.New("crl: no such reason, or a time outside of the years 0 to 9999")
+	errScratch    = errors.New("crl: the scratch does not hold what was written")
+)
+
+// newTableWriter makes a writer to an output, from offset 0. The scratch is made if there are too many entries in disorder.
+func newTableWriter(out Storage, scratch func() (Storage, error)) *tableWriter {
+	return &tableWriter{scratch: scratch, runSize: runEntries, ordered: true,
+		out: &blockWriter{to: out, buffer: make([]byte, headerSize), blockSize: blockEntries}}
+}
+
+// add takes an entry. Of several with one serial number the graver stays: RFC 5280 does not say what a serial number
+// means that is listed twice; it must not be less than either says.
+func (w *tableWriter) add(serial []byte, unix int64, why Reason) error {
+	if len(serial) == 0 || len(serial) > maxSerial {
+		return errSerialSize
+	}
+	if why > 15 || validReasons>>why&1 == 0 || unix < minUnix || unix > maxUnix {
+		return errEntry
+	}
+	if len(w.collected) == cap(w.collected) {
+		if err := w.grow(); err != nil {
+			return err
+		}
+	}
+	x := numberOf(serial)
+	w.ordered = w.ordered && w.last.less(x)
+	w.last = x
+	w.collected = append(w.collected, record{x, uint64(unix-minUnix)<<8 | uint64(why)})
+	return nil
+}
+
+// grow makes place for another entry.
+func (w *tableWriter) grow() error {
+	if n := cap(w.collected); n < w.runSize {
+		w.collected = append(make([]record, 0, min(max(4*n, 64), w.runSize)), w.collected...)
+		return nil
+	}
+	return w.flush()
+}
+
+// flush writes what was collected to where it has to go.
+func (w *tableWriter) flush() error {
+	defer func() { w.collected = w.collected[:0] }()
+	if w.ordered {
+		for i := range w.collected {
+			if err := w.out.push(&w.collected[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if w.runs == nil {
+		if err := w.disorder(); err != nil {
+			return err
+		}
+	}
+	return w.runs.write(w.collected)
+}
+
+// disorder begins with runs. What is in the output already is the first.
+func (w *tableWriter) disorder() error {
+	s, err := w.scratch()
+	if err != nil {
+		return err
+	}
+	w.runs = &runs{storage: s}
+	if err := w.out.flush(); err != nil {
+		return err
+	}
+	if err := w.runs.take(w.out); err != nil {
+		return err
+	}
+	w.out = &blockWriter{to: w.out.to, buffer: make([]byte, headerSize), blockSize: w.out.blockSize}
+	return nil
+}
+
+// finish writes the rest, with octets of the caller, and last of all the header: without it nobody takes for a table what is half of one.
+func (w *tableWriter) finish(meta []byte) (size int64, err error) {
+	switch {
+	case w.runs == nil && !w.ordered && len(w.out.blocks) == 0 && len(w.out.pending) == 0:
+		var s sorter
+		err = s.sorted(w.collected, w.out.push)
+	case len(w.collected) > 0:
+		err = w.flush()
+	}
+	if err == nil && w.runs != nil {
+		w.collected = nil
+		err = w.runs.merge(w.out.push)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return w.out.finish(meta)
+}
+
+// blockWriter cuts entries in order into blocks and writes these one behind the other.
+type blockWriter struct {
+	to        Storage
+	at        int64  // where the buffer goes
+	buffer    []byte // whole blocks
+	blockSize int
+	pending   []record // of the next block
+	blocks    []block
+	entries   int
+}
+
+// push takes the next entry. Of two with the same serial number the graver stays.
+func (w *blockWriter) push(r *record) error {
+	if n := len(w.pending); n > 0 {
+		last := &w.pending[n-1]
+		switch {
+		case last.number == r.number:
+			if graver(r.entry(), last.entry()) {
+				last.what = r.what
+			}
+			return nil
+		case n == w.blockSize || last.length() != r.length():
+			if err := w.cut(); err != nil {
+				return err
+			}
+		}
+	}
+	w.pending = append(w.pending, *r)
+	return nil
+}
+
+// graver: a revocation is graver than a hold, which may be released, and a hold than its release; else the
+// earlier is.
+func graver(a, b Entry) bool {
+	if c := cmp.Compare(a.Reason.gravity(), b.Reason.gravity()); c != 0 {
+		return c > 0
+	}
+	return a.RevocationTime.Before(b.RevocationTime)
+}
+
+// cut makes a block of what is pending.
+func (w *blockWriter) cut() error {
+	if len(w.pending) == 0 {
+		return nil
+	}
+	start := len(w.buffer)
+	var b block
+	w.buffer, b = encode(w.buffer, w.pending)
+	b.offset = w.at + int64(start)
+	b.checksum = crc32.Checksum(w.buffer[start:], castagnoli)
+	w.blocks = append(w.blocks, b)
+	w.entries += len(w.pending)
+	w.pending = w.pending[:0]
+	if len(w.buffer) >= outputSize {
+		return w.write()
+	}
+	return nil
+}
+
+func (w *blockWriter) write() error {
+	_, err := w.to.WriteAt(w.buffer, w.at)
+	w.at += int64(len(w.buffer))
+	w.buffer = w.buffer[:0]
+	return err
+}
+
+// flush writes all that was pushed.
+func (w *blockWriter) flush() error {
+	if err := w.cut(); err != nil {
+		return err
+	}
+	return w.write()
+}
+
+// finish writes the rest of a table whose blocks are written.
+func (w *blockWriter) finish(meta []byte) (int64, error) {
+	if err := w.cut(); err != nil {
+		return 0, err
+	}
+	directory := make([]byte, 0, len(w.blocks)*directorySize)
+	for i := range w.blocks {
+		directory = w.blocks[i].append(directory)
+	}
+	at := w.at + int64(len(w.buffer))
+	w.buffer = append(append(w.buffer, directory...), meta...)
+	size := w.at + int64(len(w.buffer))
+	if err := w.write(); err != nil {
+		return 0, err
+	}
+	h := make([]byte, 0, headerSize)
+	h = append(h, tableMagic...)
+	h = binary.BigEndian.AppendUint32(h, tableVersion)
+	h = binary.BigEndian.AppendUint32(h, crc32.Checksum(directory, castagnoli))
+	h = binary.BigEndian.AppendUint64(h, uint64(size))
+	h = binary.BigEndian.AppendUint64(h, uint64(w.entries))
+	h = binary.BigEndian.AppendUint64(h, uint64(at))
+	h = binary.BigEndian.AppendUint64(h, uint64(len(w.blocks)))
+	h = binary.BigEndian.AppendUint64(h, uint64(len(meta)))
+	h = binary.BigEndian.AppendUint32(h, crc32.Checksum(meta, castagnoli))
+	h = binary.BigEndian.AppendUint32(h, crc32.Checksum(h, castagnoli))
+	_, err := w.to.WriteAt(h, 0)
+	return size, err
+}
+
+// memory is Storage in memory.
+type memory struct{ octets []byte }
+
+func (m *memory) WriteAt(p []byte, at int64) (int, error) {
+	if end := int(at) + len(p); end > len(m.octets) {
+		m.octets = slices.Grow(m.octets, end-len(m.octets))[:end]
+	}
+	return copy(m.octets[at:], p), nil
+}
+
+func (m *memory) ReadAt(p []byte, at int64) (int, error) {
+	n := copy(p, m.octets[min(int(at), len(m.octets)):])
+	if n < len(p) {
+		return n, errScratch
+	}
+	return n, nil
+}
