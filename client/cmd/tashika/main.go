@@ -6,8 +6,8 @@
 // only what a terminal needs: files, an aligned text in Japanese and English, JSON, and exit
 // statuses. With -json it prints the JSON of the HTTP API (proto JSON: lower camel case, whole
 // names of enumerations, fields without a value left out), so that one description, the
-// OpenAPI document, serves both. Inspect and validate are not of the API: they work offline, over
-// package certs, and validate -batch is the door for whoever wants to measure the engine.
+// OpenAPI document, serves both. Inspect, validate and crl are not of the API: they work offline, over
+// package certs; crl takes lists of any size in little memory, by way of a temporary file; and validate -batch is the door for whoever wants to measure the engine.
 //
 // What it refuses: secrets as arguments, where every user of the machine reads them (a
 // token comes from a file); plaintext to another machine; and to let anything that comes
@@ -23,6 +23,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -55,6 +56,9 @@ func commands() []command {
 		{"status", "-use USE -cert-file FILE", "check a certificate and its status, without a signature (現況確認)", checkStatus},
 		{"inspect", "FILE...", "show certificates, offline; nothing is verified", inspect},
 		{"validate", "[-anchor FILE]... [flags] FILE...", "judge certificates or CMS messages of any PKI by the RFCs, offline; -batch for machines", validate},
+		{"crl inspect", "FILE...", "show revocation lists, offline; nothing is verified", crlInspect},
+		{"crl diff", "[-entries] OLD NEW", "show what changed from one revocation list to another, offline", crlDiff},
+		{"crl check", "-issuer FILE [-last FILE] [flags] FILE...", "hold revocation lists against all that a server asks of them, offline", crlCheck},
 		{"sources", "", "list the server's revocation sources; 3 if a required one is not fresh", sources},
 		{"devices", "[-model MODEL]", "list the supported handsets, or look one up; 1 if unsupported, 3 if not listed", devices},
 	}
@@ -109,10 +113,11 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 func run(ctx context.Context, args []string, env func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
 	var table strings.Builder
 	for _, c := range commands() {
-		if len(args) > 0 && args[0] == c.name {
-			return c.invoke(&invocation{ctx: ctx, args: args[1:], env: env, stdin: stdin, stdout: stdout, stderr: stderr, colour: colourful(stdout, env)}, stdout)
+		words := strings.Fields(c.name)
+		if len(args) >= len(words) && slices.Equal(args[:len(words)], words) {
+			return c.invoke(&invocation{ctx: ctx, args: args[len(words):], env: env, stdin: stdin, stdout: stdout, stderr: stderr, colour: colourful(stdout, env)}, stdout)
 		}
-		fmt.Fprintf(&table, "  %-10s %s\n", c.name, c.summary)
+		fmt.Fprintf(&table, "  %-11s %s\n", c.name, c.summary)
 	}
 	if len(args) > 0 && (args[0] == "help" || args[0] == "-h" || args[0] == "-help" || args[0] == "--help") {
 		fmt.Fprintf(stdout, help, &table)

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,13 +35,15 @@ func TestScripts(t *testing.T) {
 	}
 	secure, err1 := fake.Start(pki, answer)
 	plain, err2 := fake.Start(nil, answer)
-	if err := errors.Join(err1, err2); err != nil {
+	lists, err3 := newLists()
+	if err := errors.Join(err1, err2, err3); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(secure.Stop)
 	t.Cleanup(plain.Stop)
 	testscript.Run(t, testscript.Params{Dir: "testdata/script", RequireExplicitExec: true, Setup: func(e *testscript.Env) error {
 		files := map[string][]byte{"ca.pem": pki.CAPEM, "kiosk.pem": pki.CertPEM, "kiosk.key": pki.KeyPEM, "token": []byte("s3cret\n"), "signature": []byte("signature")}
+		maps.Copy(files, lists)
 		for name, data := range files {
 			if err := os.WriteFile(filepath.Join(e.WorkDir, name), data, 0o600); err != nil {
 				return err

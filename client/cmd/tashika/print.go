@@ -57,8 +57,13 @@ func (p printer) paint(label, value string, colour int) {
 
 // colourful says whether w is a terminal that wants colour (no-color.org).
 func colourful(w io.Writer, env func(string) string) bool {
+	return env("NO_COLOR") == "" && env("TERM") != "dumb" && terminal(w)
+}
+
+// terminal says whether somebody looks at w.
+func terminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
-	if !ok || env("NO_COLOR") != "" || env("TERM") == "dumb" {
+	if !ok {
 		return false
 	}
 	info, err := f.Stat()
