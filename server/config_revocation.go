@@ -40,7 +40,7 @@ type Revocation struct {
 type ListSource struct {
 	// Name, unique among sources and responders.
 	Name string `yaml:"name"`
-	// URL of a list in DER, http or https. Lists are signed, so http loses nothing but privacy.
+	// URL of a list in DER: http, https, ldap or ldaps. Lists are signed, so http and ldap lose nothing but privacy. Without a name in it, an LDAP URL means the entry that the partition names.
 	URL string `yaml:"url"`
 	// Directory in which every *.crl is a list in DER. Move files into it, so that none is seen half written.
 	Directory string `yaml:"directory"`
@@ -50,9 +50,11 @@ type ListSource struct {
 	Period time.Duration `yaml:"period"`
 	// Jitter is the share of the period by which visits come earlier, at random, below 1; 0 means 0.1.
 	Jitter float64 `yaml:"jitter"`
-	// Timeout of a whole fetch; 0 means 30s.
+	// Timeout of a whole fetch; 0 means 15m.
 	Timeout time.Duration `yaml:"timeout"`
-	// MaxSize of a list in bytes; 0 means 67108864.
+	// Stall is the time within which 4 KiB for each of its seconds have to arrive, or else the fetch ends; 0 means 30s.
+	Stall time.Duration `yaml:"stall"`
+	// MaxSize of a list in bytes, decompressed; 0 means 1073741824. It bounds the disk that a source may take, not memory.
 	MaxSize int64 `yaml:"max_size"`
 	// MaxLists that are looked at in a directory; 0 means 4096.
 	MaxLists int `yaml:"max_lists"`
@@ -135,7 +137,7 @@ func (r *Revocation) evidence(set *anchors.Set, profiles profile.Set) (revocatio
 func (s *ListSource) source() (revocation.Source, error) {
 	out := revocation.Source{
 		Name: s.Name, URL: s.URL, Directory: s.Directory, Required: !s.Optional, Period: s.Period, Jitter: s.Jitter,
-		Timeout: s.Timeout, MaxSize: s.MaxSize, MaxLists: s.MaxLists,
+		Timeout: s.Timeout, Stall: s.Stall, MaxSize: s.MaxSize, MaxLists: s.MaxLists,
 		Bounds: crl.Bounds{Growth: s.MaxGrowth, Shrink: s.MaxShrink},
 	}
 	var err error

@@ -4,16 +4,19 @@ import (
 	"bytes"
 	"context"
 	"crypto"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/url"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tashika-jp/tashika/certs/anchors"
@@ -63,6 +66,10 @@ type Config struct {
 	// HTTPClient to fetch and ask with; nil means one with a pool of its own. Its redirect
 	// policy is replaced by ours.
 	HTTPClient *http.Client
+	// Dial connects to LDAP servers; nil means net.Dialer.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// TLS is for ldaps; nil means the authorities of the system.
+	TLS *tls.Config
 	// Clock tells the time; nil means time.Now.
 	Clock func() time.Time
 	// Random spreads the schedule, in [0, 1); nil means math/rand/v2.
@@ -75,7 +82,9 @@ type Config struct {
 type Source struct {
 	// Name, unique among sources and responders: letters, digits, '.', '_', '-'.
 	Name string
-	// URL of a list in DER, http or https. Lists are signed, so http loses nothing but privacy.
+	// URL of a list in DER: http, https, ldap or ldaps. Lists are signed, so http and ldap lose nothing but
+	// privacy. ldap://host[:port]/dn?attribute?base names an entry, by RFC 4516; without a dn the
+	// Partition is it, and the attribute is certificateRevocationList;binary if none is named.
 	URL string
 	// Directory in which every *.crl is a list in DER. Move files into it, so that none is
 	// seen half written.
@@ -87,9 +96,13 @@ type Source struct {
 	// Jitter is the share of the period by which visits come earlier, at random, below 1;
 	// 0 means 0.1.
 	Jitter float64
-	// Timeout of a whole fetch; 0 means 30 seconds.
+	// Timeout of a whole fetch; 0 means 15 minutes, in which a list of the default size arrives at 1.2 MB a second.
 	Timeout time.Duration
-	// MaxSize of a list in bytes; 0 means 64 MiB.
+	// Stall is the time within which something has to arrive, 4 KiB for each of its seconds, or else the fetch ends
+	// long before its timeout; 0 means 30 seconds.
+	Stall time.Duration
+	// MaxSize of a list in bytes, whatever it was compressed to; 0 means 1 GiB. A list goes to disk as it comes, so this
+	// bounds the disk that a source may take, and not memory.
 	MaxSize int64
 	// MaxLists that are looked at in a directory; 0 means 4096.
 	MaxLists int
@@ -99,6 +112,8 @@ type Source struct {
 	IssuerKeyID []byte
 	// Bounds are how much a list may change at once.
 	Bounds crl.Bounds
+
+	ldap *ldapTarget // of an LDAP URL
 }
 
 // Responder answers OCSP for one key of an issuer.
@@ -118,8 +133,9 @@ const (
 	defaultPeriod          = time.Hour
 	defaultDirectoryPeriod = time.Minute
 	defaultJitter          = 0.1
-	defaultTimeout         = 30 * time.Second
-	defaultMaxSize         = 64 << 20
+	defaultTimeout         = 15 * time.Minute
+	defaultStall           = 30 * time.Second
+	defaultMaxSize         = 1 << 30
 	largestSize            = 1 << 36
 	defaultMaxLists        = 4096
 	defaultRetryMin        = 30 * time.Second
@@ -160,6 +176,12 @@ func (c Config) complete() (*conf, error) {
 	or(&c.MaxPerHost, defaultMaxPerHost)
 	if c.HTTPClient == nil {
 		c.HTTPClient = &http.Client{Transport: newTransport()}
+	}
+	if c.Dial == nil {
+		c.Dial = new(net.Dialer).DialContext
+	}
+	if c.TLS == nil {
+		c.TLS = new(tls.Config)
 	}
 	if c.Clock == nil {
 		c.Clock = time.Now
@@ -229,18 +251,19 @@ func (s *Source) complete(set *anchors.Set) error {
 	case (s.URL == "") == (s.Directory == ""):
 		return errors.New("either a URL or a directory")
 	case s.URL != "":
-		if err := checkURL(s.URL); err != nil {
+		if err := s.completeURL(); err != nil {
 			return err
 		}
 	default:
 		period = defaultDirectoryPeriod
 		s.Directory = filepath.Clean(s.Directory)
 	}
-	if s.Period < 0 || s.Timeout < 0 || s.MaxSize < 0 || s.MaxSize > largestSize || s.MaxLists < 0 || s.Jitter < 0 || s.Jitter >= 1 {
+	if s.Period < 0 || s.Timeout < 0 || s.Stall < 0 || s.MaxSize < 0 || s.MaxSize > largestSize || s.MaxLists < 0 || s.Jitter < 0 || s.Jitter >= 1 {
 		return errors.New("a bound is negative or too large, or the jitter not below 1")
 	}
 	or(&s.Period, period)
 	or(&s.Timeout, defaultTimeout)
+	or(&s.Stall, defaultStall)
 	or(&s.MaxSize, defaultMaxSize)
 	or(&s.MaxLists, defaultMaxLists)
 	or(&s.Jitter, defaultJitter)
@@ -278,16 +301,33 @@ func checkHash(h crypto.Hash) error {
 	return nil
 }
 
+func (s *Source) completeURL() error {
+	u, err := parseURL(s.URL, "http", "https", "ldap", "ldaps")
+	if err != nil || u.Scheme == "http" || u.Scheme == "https" {
+		return err
+	}
+	if s.ldap, err = parseLDAP(u, s.Partition); err != nil {
+		return err
+	}
+	s.URL = s.ldap.String()
+	return nil
+}
+
 func checkURL(raw string) error {
+	_, err := parseURL(raw, "http", "https")
+	return err
+}
+
+func parseURL(raw string, schemes ...string) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	// The URL itself stays out of the error: it may hold what should not be in a log.
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Fragment != "" {
-		return errors.New("the URL is not http:// or https:// with a host")
+	if err != nil || !slices.Contains(schemes, u.Scheme) || u.Host == "" || u.Fragment != "" {
+		return nil, fmt.Errorf("the URL is not one of %s, with a host", strings.Join(schemes, ", "))
 	}
 	if u.User != nil {
-		return errors.New("credentials do not belong into a URL")
+		return nil, errors.New("credentials do not belong into a URL")
 	}
-	return nil
+	return u, nil
 }
 
 // location is where a source is, for people and for telling whether it moved.
@@ -302,7 +342,7 @@ func newTransport() *http.Transport {
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		ForceAttemptHTTP2:      true,
-		DisableCompression:     true, // a list is as large as it is; no bombs
+		DisableCompression:     true, // fetchHTTP asks for it, and bounds it
 		MaxIdleConns:           128,
 		MaxIdleConnsPerHost:    64, // OCSP: as many as ask at once
 		IdleConnTimeout:        90 * time.Second,

@@ -20,7 +20,7 @@ type Failure string
 
 // The failures that are not findings about a list or an answer.
 const (
-	// FetchTimeout: not all of the list arrived within the source's timeout.
+	// FetchTimeout: not all of the list arrived within the source's timeout, or too little within its stall.
 	FetchTimeout Failure = "FETCH_TIMEOUT"
 	// FetchUnreachable: no connection, or none that TLS could trust.
 	FetchUnreachable Failure = "FETCH_UNREACHABLE"
@@ -32,6 +32,10 @@ const (
 	FetchTooLarge Failure = "FETCH_TOO_LARGE"
 	// FetchInterrupted: the connection ended in the middle of the list.
 	FetchInterrupted Failure = "FETCH_INTERRUPTED"
+	// FetchProtocol: the answer is none: a content coding that was not asked for or does not decode, or not LDAP.
+	FetchProtocol Failure = "FETCH_PROTOCOL"
+	// FetchLDAPResult: the directory refused, referred us elsewhere, or has not exactly one list there.
+	FetchLDAPResult Failure = "FETCH_LDAP_RESULT"
 	// DirectoryUnreadable: the drop directory, or a file in it, could not be read.
 	DirectoryUnreadable Failure = "DIRECTORY_UNREADABLE"
 	// DirectoryTooFull: the drop directory has more lists than are looked at.
@@ -42,7 +46,7 @@ const (
 
 // Failures returns the closed set.
 func Failures() []Failure {
-	all := []Failure{FetchTimeout, FetchUnreachable, FetchStatus, FetchRedirect, FetchTooLarge, FetchInterrupted,
+	all := []Failure{FetchTimeout, FetchUnreachable, FetchStatus, FetchRedirect, FetchTooLarge, FetchInterrupted, FetchProtocol, FetchLDAPResult,
 		DirectoryUnreadable, DirectoryTooFull, StateNotWritten}
 	for _, r := range reason.All() {
 		if strings.HasPrefix(string(r.ID), "CRL_") || strings.HasPrefix(string(r.ID), "OCSP_") {
@@ -93,19 +97,40 @@ var (
 
 	errRedirect = errors.New("revocation: redirect refused")
 	errTooLarge = errors.New("revocation: above the size cap")
+	errStalled  = errors.New("revocation: too little arrived")
+	errProtocol = errors.New("revocation: not an answer of the protocol")
+
+	errReferral  = errors.New("revocation: referred elsewhere")
+	errNoList    = errors.New("revocation: the entry has no list")
+	errManyLists = errors.New("revocation: the entry has more than one list")
+
+	errNotSpooled = errors.New("revocation: the list could not be kept")
 )
 
-// failureOf sorts an error of the transport into the closed set.
+// failureOf sorts an error of a fetch into the closed set.
 func failureOf(err error) Failure {
-	var timeout net.Error
+	var (
+		status  *statusError
+		result  ldapResult
+		timeout net.Error
+		broken  *brokenOff
+	)
 	switch {
+	case errors.As(err, &status):
+		return FetchStatus
 	case errors.Is(err, errRedirect):
 		return FetchRedirect
 	case errors.Is(err, errTooLarge):
 		return FetchTooLarge
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+	case errors.Is(err, errProtocol):
+		return FetchProtocol
+	case errors.As(err, &result), errors.Is(err, errReferral), errors.Is(err, errNoList), errors.Is(err, errManyLists):
+		return FetchLDAPResult
+	case errors.Is(err, errNotSpooled):
+		return StateNotWritten
+	case errors.Is(err, errStalled), errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return FetchTimeout
-	case errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &broken):
 		return FetchInterrupted
 	}
 	return FetchUnreachable

@@ -3,17 +3,15 @@ package revocation
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"net/http"
 	"net/url"
-	"sync"
-
-	"golang.org/x/sync/semaphore"
+	"sync/atomic"
+	"time"
 )
 
-// maxRedirects that a fetch follows.
-const maxRedirects = 3
+// slowest is how many octets a second a fetch brings at least, averaged over Source.Stall. What is slower holds a
+// place that others wait for, whether on purpose or not.
+const slowest = 4 << 10
 
 // fetched is what a URL gave. Whoever has it discards the body.
 type fetched struct {
@@ -22,64 +20,100 @@ type fetched struct {
 	validators  validators
 }
 
-// fetch gets a list, conditionally where validators are given. It ends with the context.
+// fetch gets a list, conditionally where validators are given. It ends with the context, and where too little arrives.
 func (l *Living) fetch(ctx context.Context, c *conf, s *Source, known validators) (*fetched, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL, nil)
-	if err != nil {
-		return nil, err
+	ctx, arrived, stop := keepPace(ctx, s.Stall)
+	defer stop()
+	from := l.fetchHTTP
+	if s.ldap != nil {
+		from = l.fetchLDAP
 	}
-	request.Header.Set("Accept", "application/pkix-crl, */*;q=0.1")
-	request.Header.Set("User-Agent", "tashika")
-	// RFC 9110 section 13.1.3: If-Modified-Since is ignored beside If-None-Match.
-	if known.etag != "" {
-		request.Header.Set("If-None-Match", known.etag)
-	} else if known.lastModified != "" {
-		request.Header.Set("If-Modified-Since", known.lastModified)
+	got, err := from(ctx, c, s, known, arrived)
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx) // whatever the connection made of it
 	}
-	client := *c.HTTPClient
-	client.CheckRedirect = func(next *http.Request, via []*http.Request) error {
-		if len(via) > maxRedirects || next.URL.Scheme != via[0].URL.Scheme || next.URL.User != nil {
-			return errRedirect
+	return got, err
+}
+
+// keepPace returns a context that ends when a window of time brings too few octets, and where to count them.
+func keepPace(ctx context.Context, window time.Duration) (_ context.Context, arrived *atomic.Int64, stop func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	arrived = new(atomic.Int64)
+	go func() {
+		tick := time.NewTicker(window)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				if float64(arrived.Swap(0)) < slowest*window.Seconds() {
+					cancel(errStalled)
+				}
+			}
 		}
-		return nil
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	defer response.Body.Close()
+	}()
+	return ctx, arrived, func() { cancel(nil) }
+}
+
+// inflow is what comes from a server: counted, bounded, and its errors told from ours.
+type inflow struct {
+	from    io.Reader
+	arrived *atomic.Int64
+	left    int64 // that may still come
+}
+
+// Read implements io.Reader.
+func (f *inflow) Read(p []byte) (int, error) {
+	n, err := f.from.Read(p)
+	f.arrived.Add(int64(n))
+	f.left -= int64(n)
 	switch {
-	case response.StatusCode == http.StatusNotModified && known != (validators{}):
-		return &fetched{notModified: true}, nil
-	case response.StatusCode != http.StatusOK:
-		return nil, &statusError{response.StatusCode}
-	case response.ContentLength > s.MaxSize:
-		return nil, errTooLarge
+	case f.left < 0:
+		return n, errTooLarge
+	case err != nil && err != io.EOF:
+		return n, &brokenOff{err}
 	}
+	return n, err
+}
+
+// take spools a list of at most so many octets.
+func (l *Living) take(list io.Reader, most int64) (*spool, error) {
 	body := newSpool(l.store)
-	n, err := io.Copy(body, io.LimitReader(response.Body, s.MaxSize+1))
-	if err == nil && n > s.MaxSize {
+	source := &remembering{from: io.LimitReader(list, most+1)}
+	n, err := io.Copy(body, source)
+	switch {
+	case err != nil && source.err == nil:
+		err = errors.Join(errNotSpooled, err)
+	case err == nil && n > most:
 		err = errTooLarge
 	}
 	if err != nil {
 		body.discard()
 		return nil, err
 	}
-	return &fetched{body: body, validators: validators{bounded(response.Header.Get("ETag")), bounded(response.Header.Get("Last-Modified"))}}, nil
+	return body, nil
 }
 
-// bounded drops a validator that is too long to be worth keeping.
-func bounded(s string) string {
-	const most = 1 << 10
-	if len(s) > most {
-		return ""
+// remembering tells an error of the reader from one of the writer.
+type remembering struct {
+	from io.Reader
+	err  error
+}
+
+// Read implements io.Reader.
+func (r *remembering) Read(p []byte) (n int, err error) {
+	n, err = r.from.Read(p)
+	if err != io.EOF {
+		r.err = err
 	}
-	return s
+	return n, err
 }
 
-type statusError struct{ code int }
+// brokenOff is an error in the middle of a list.
+type brokenOff struct{ error }
 
-func (e *statusError) Error() string { return fmt.Sprintf("HTTP status %d", e.code) }
+func (e *brokenOff) Unwrap() error { return e.error }
 
 // bare is a transport's error without the URL, which is the operator's own and may say more than
 // a log should.
@@ -89,41 +123,4 @@ func bare(err error) error {
 		return wrapped.Err
 	}
 	return err
-}
-
-// limits bound the fetches under way, over all and to each host. First come, first served.
-type limits struct {
-	all     *semaphore.Weighted
-	perHost int64
-
-	mu    sync.Mutex
-	hosts map[string]*semaphore.Weighted // guarded by mu; as many as hosts were ever configured
-}
-
-func newLimits(all, perHost int) *limits {
-	return &limits{all: semaphore.NewWeighted(int64(all)), perHost: int64(perHost), hosts: make(map[string]*semaphore.Weighted)}
-}
-
-// acquire waits for a place; release gives it back.
-func (l *limits) acquire(ctx context.Context, rawURL string) (release func(), err error) {
-	u, err := url.Parse(rawURL)
-	if err != nil {
-		return nil, err
-	}
-	l.mu.Lock()
-	host := l.hosts[u.Host]
-	if host == nil {
-		host = semaphore.NewWeighted(l.perHost)
-		l.hosts[u.Host] = host
-	}
-	l.mu.Unlock()
-	// The host's place first: who waits for a slow host keeps nobody else waiting.
-	if err := host.Acquire(ctx, 1); err != nil {
-		return nil, err
-	}
-	if err := l.all.Acquire(ctx, 1); err != nil {
-		host.Release(1)
-		return nil, err
-	}
-	return func() { l.all.Release(1); host.Release(1) }, nil
 }

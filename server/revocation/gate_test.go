@@ -266,7 +266,7 @@ func TestTrapFetchUnderTheLock(t *testing.T) {
 		if err := <-done; !errors.Is(err, &Error{Failures: []Failure{FetchTimeout}}) {
 			t.Errorf("error %v", err)
 		}
-		if took := time.Since(began); took < defaultTimeout || took > defaultTimeout+2*time.Second {
+		if took := time.Since(began); took < defaultStall || took > defaultStall+2*time.Second {
 			t.Errorf("ended after %v", took)
 		}
 	})

@@ -8,14 +8,14 @@ import (
 
 // Reconfigure replaces sources, responders, anchors, the allow-list and the bounds, as on
 // SIGHUP. The lists of sources that stay keep serving as long as they pass the new
-// configuration; the rest stops serving at once. The state directory, the concurrency, and the HTTP
-// client are those of New.
+// configuration; the rest stops serving at once. The state directory, the concurrency, and the ways
+// to connect are those of New.
 func (l *Living) Reconfigure(c Config) error {
 	before := l.conf.Load()
 	if c.StateDir != before.StateDir {
 		return errors.New("revocation: the state directory cannot be changed without a restart")
 	}
-	c.HTTPClient = before.HTTPClient
+	c.HTTPClient, c.Dial, c.TLS = before.HTTPClient, before.Dial, before.TLS
 	next, err := c.complete()
 	if err != nil {
 		return err

@@ -3,7 +3,6 @@ package revocation
 import (
 	"context"
 	"encoding/hex"
-	"errors"
 	"log/slog"
 	"time"
 
@@ -47,9 +46,6 @@ func (l *Living) visitURL(ctx context.Context, c *conf, f *feed) error {
 			return ctx.Err() // we are stopping: nobody failed
 		}
 		failure := failureOf(err)
-		if status := (*statusError)(nil); errors.As(err, &status) {
-			failure = FetchStatus
-		}
 		l.book(func() { f.status.fail(c.Clock(), failure) })
 		c.log(slog.LevelWarn, "revocation list not fetched", "source", f.source.Name, "failure", failure, "error", bare(err))
 		return &Error{f.source.Name, []Failure{failure}}
