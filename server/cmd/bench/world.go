@@ -69,14 +69,26 @@ func newWorld(dir string, phones int) (*world, error) {
 
 func (w *world) close() { w.jlis.Close() }
 
-// writeConfig writes the server's configuration as an operator would.
+// writeConfig writes the server's configuration for the world.
 func (w *world) writeConfig(dir string) error {
+	var b strings.Builder
+	for _, l := range w.world.Sources().Lists {
+		fmt.Fprintf(&b, "    - {name: %s-g%d-%s, url: %q}\n", l.Authority, l.Generation, l.Municipality, l.URL)
+	}
+	var err error
+	w.configFile, w.token, err = writeConfig(dir, w.world.Anchors(), "", b.String())
+	return err
+}
+
+// writeConfig writes a configuration as an operator would, and returns its name and the token of the relying party. The sources are
+// lines of YAML.
+func writeConfig(dir string, authorities []sandbox.Anchor, stateDir, sources string) (path, token string, err error) {
 	secret := make([]byte, 32)
 	if _, err := rand.Read(secret); err != nil {
-		return err
+		return "", "", err
 	}
-	w.token = base64.RawURLEncoding.EncodeToString(secret)
-	sum := sha256.Sum256([]byte(w.token))
+	token = base64.RawURLEncoding.EncodeToString(secret)
+	sum := sha256.Sum256([]byte(token))
 	var b strings.Builder
 	fmt.Fprintf(&b, `listen: {grpc: "127.0.0.1:0", http: "127.0.0.1:0", plaintext: loopback-only}
 metrics: {address: none}
@@ -89,19 +101,20 @@ anchors:
   policies: {MOBILE_AUTH: ["%s"], MOBILE_SIGN: ["%s"]}
   files:
 `, hex.EncodeToString(sum[:]), sandbox.PolicyMobileAuth, sandbox.PolicyMobileSign)
-	for i, a := range w.world.Anchors() {
+	for i, a := range authorities {
 		path := filepath.Join(dir, fmt.Sprintf("anchor%d.cer", i))
 		if err := os.WriteFile(path, a.DER, 0o600); err != nil {
-			return err
+			return "", "", err
 		}
 		fmt.Fprintf(&b, "    - {file: %q, ca: %s}\n", path, a.Authority)
 	}
-	b.WriteString("revocation:\n  sources:\n")
-	for _, l := range w.world.Sources().Lists {
-		fmt.Fprintf(&b, "    - {name: %s-g%d-%s, url: %q}\n", l.Authority, l.Generation, l.Municipality, l.URL)
+	b.WriteString("revocation:\n")
+	if stateDir != "" {
+		fmt.Fprintf(&b, "  state_dir: %q\n", stateDir)
 	}
-	w.configFile = filepath.Join(dir, "tashikad.yaml")
-	return os.WriteFile(w.configFile, []byte(b.String()), 0o600)
+	b.WriteString("  sources:\n" + sources)
+	path = filepath.Join(dir, "tashikad.yaml")
+	return path, token, os.WriteFile(path, []byte(b.String()), 0o600)
 }
 
 // ready waits until the server has every list.
