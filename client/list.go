@@ -28,6 +28,18 @@ type RevocationSource struct {
 	LastFailureTime time.Time        `json:"lastFailureTime,omitzero"`
 	LastFailure     string           `json:"lastFailure,omitempty"` // an id of a closed set
 	Required        bool             `json:"required,omitempty"`    // the server is not ready without it
+	// Refused is the list that the source gives and that the server does not let into service; nil if there is none.
+	Refused *RefusedList `json:"refused,omitempty"`
+}
+
+// RefusedList is a list that was not let into service. The last good one serves on.
+type RefusedList struct {
+	Time       time.Time `json:"time,omitzero"`
+	Reasons    []string  `json:"reasons,omitempty"`   // ids, as in Reason
+	CRLNumber  string    `json:"crlNumber,omitempty"` // what the list says of itself, here and below
+	ThisUpdate time.Time `json:"thisUpdate,omitzero"`
+	Entries    int64     `json:"entries,string,omitempty"`
+	Digest     string    `json:"digest,omitempty"` // by which an operator lets it through
 }
 
 // MarshalJSON adds the age in the API's notation.
@@ -65,7 +77,15 @@ func newRevocationSource(s *tashikav1.RevocationSource) RevocationSource {
 		LastFailureTime: at(s.GetLastFailureTime()),
 		LastFailure:     s.GetLastFailure(),
 		Required:        s.GetRequired(),
+		Refused:         newRefusedList(s.GetRefused()),
 	}
+}
+
+func newRefusedList(r *tashikav1.RefusedList) *RefusedList {
+	if r == nil {
+		return nil
+	}
+	return &RefusedList{at(r.GetTime()), r.GetReasons(), r.GetCrlNumber(), at(r.GetThisUpdate()), r.GetEntries(), r.GetDigest()}
 }
 
 // Device is an entry of the list of supported handsets.

@@ -192,7 +192,8 @@ func sourcePage(token string) *tashikav1.ListSourcesResponse {
 			NextUpdate: after(time.Hour), Required: true}}}
 	}
 	return &tashikav1.ListSourcesResponse{TotalSize: 2, Sources: []*tashikav1.RevocationSource{{Name: "sign-g2-08220", Method: crl,
-		State: tashikav1.RevocationSource_STATE_MISSING, LastFailure: "TIMEOUT", Required: true}}}
+		State: tashikav1.RevocationSource_STATE_MISSING, LastFailure: "TIMEOUT", Required: true, Refused: &tashikav1.RefusedList{
+			Time: after(0), Reasons: []string{"CRL_SHRINK_IMPLAUSIBLE"}, CrlNumber: "43", ThisUpdate: after(-time.Hour), Entries: 12, Digest: "f00d"}}}}
 }
 
 var pixel = &tashikav1.Device{Name: "google-pixel-10", Platform: tashikav1.Platform_PLATFORM_ANDROID, Manufacturer: "Google", Model: "Pixel 10", Source: "Digital Agency, 2025-10"}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/tashika-jp/tashika/client"
@@ -37,5 +38,26 @@ func sources(i *invocation) (int, error) {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", clean(s.Name), known(s.State), known(s.Method), required,
 			clean(s.CRLNumber), s.Entries, s.Age.Round(1e9), when(s.NextUpdate), clean(s.LastFailure))
 	}
-	return code, w.Flush()
+	if err := w.Flush(); err != nil {
+		return exitError, err
+	}
+	for _, s := range all {
+		i.printer().refused(&s)
+	}
+	return code, nil
+}
+
+// refused prints which list of a source waits for somebody to look at it.
+func (p printer) refused(s *client.RevocationSource) {
+	r := s.Refused
+	if r == nil {
+		return
+	}
+	fmt.Fprintln(p.w)
+	p.field("refused", s.Name+": "+strings.Join(r.Reasons, ", "))
+	if r.Digest != "" {
+		p.field("list", fmt.Sprintf("number %s of %s, %d entries", r.CRLNumber, when(r.ThisUpdate), r.Entries))
+	}
+	p.field("digest", r.Digest)
+	p.field("since", when(r.Time))
 }

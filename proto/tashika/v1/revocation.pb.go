@@ -569,7 +569,10 @@ type RevocationSource struct {
 	// Why it failed: an id of the closed set of fetch failures and reasons.
 	LastFailure string `protobuf:"bytes,14,opt,name=last_failure,json=lastFailure,proto3" json:"last_failure,omitempty"`
 	// True where the server is not ready while this source is not fresh.
-	Required      bool `protobuf:"varint,15,opt,name=required,proto3" json:"required,omitempty"`
+	Required bool `protobuf:"varint,15,opt,name=required,proto3" json:"required,omitempty"`
+	// The last list that this source gave and that was not let into service, while the source gives no better one; the
+	// last good list serves on meanwhile.
+	Refused       *RefusedList `protobuf:"bytes,16,opt,name=refused,proto3" json:"refused,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -709,6 +712,106 @@ func (x *RevocationSource) GetRequired() bool {
 	return false
 }
 
+func (x *RevocationSource) GetRefused() *RefusedList {
+	if x != nil {
+		return x.Refused
+	}
+	return nil
+}
+
+// RefusedList is a list that must not serve: it is not authentic, not the one that was promised, goes back, or changes more
+// at once than is plausible.
+type RefusedList struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was refused.
+	Time *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=time,proto3" json:"time,omitempty"`
+	// Why: ids of reasons, such as "CRL_SHRINK_IMPLAUSIBLE".
+	Reasons []string `protobuf:"bytes,2,rep,name=reasons,proto3" json:"reasons,omitempty"`
+	// CRLNumber, decimal, as the list says; empty if it was not readable.
+	CrlNumber string `protobuf:"bytes,3,opt,name=crl_number,json=crlNumber,proto3" json:"crl_number,omitempty"`
+	// thisUpdate, as the list says.
+	ThisUpdate *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=this_update,json=thisUpdate,proto3" json:"this_update,omitempty"`
+	// Entries, as the list says.
+	Entries int64 `protobuf:"varint,5,opt,name=entries,proto3" json:"entries,omitempty"`
+	// Digest of what its signature is over, lower-case hexadecimal: the name by which an operator lets it through. Empty if
+	// it was not readable.
+	Digest        string `protobuf:"bytes,6,opt,name=digest,proto3" json:"digest,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RefusedList) Reset() {
+	*x = RefusedList{}
+	mi := &file_tashika_v1_revocation_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RefusedList) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RefusedList) ProtoMessage() {}
+
+func (x *RefusedList) ProtoReflect() protoreflect.Message {
+	mi := &file_tashika_v1_revocation_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RefusedList.ProtoReflect.Descriptor instead.
+func (*RefusedList) Descriptor() ([]byte, []int) {
+	return file_tashika_v1_revocation_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *RefusedList) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *RefusedList) GetReasons() []string {
+	if x != nil {
+		return x.Reasons
+	}
+	return nil
+}
+
+func (x *RefusedList) GetCrlNumber() string {
+	if x != nil {
+		return x.CrlNumber
+	}
+	return ""
+}
+
+func (x *RefusedList) GetThisUpdate() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ThisUpdate
+	}
+	return nil
+}
+
+func (x *RefusedList) GetEntries() int64 {
+	if x != nil {
+		return x.Entries
+	}
+	return 0
+}
+
+func (x *RefusedList) GetDigest() string {
+	if x != nil {
+		return x.Digest
+	}
+	return ""
+}
+
 var File_tashika_v1_revocation_proto protoreflect.FileDescriptor
 
 const file_tashika_v1_revocation_proto_rawDesc = "" +
@@ -738,7 +841,7 @@ const file_tashika_v1_revocation_proto_rawDesc = "" +
 	"\asources\x18\x01 \x03(\v2\x1c.tashika.v1.RevocationSourceR\asources\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1d\n" +
 	"\n" +
-	"total_size\x18\x03 \x01(\x05R\ttotalSize\"\x85\x06\n" +
+	"total_size\x18\x03 \x01(\x05R\ttotalSize\"\xb8\x06\n" +
 	"\x10RevocationSource\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x124\n" +
 	"\x06method\x18\x02 \x01(\x0e2\x1c.tashika.v1.RevocationMethodR\x06method\x128\n" +
@@ -758,13 +861,23 @@ const file_tashika_v1_revocation_proto_rawDesc = "" +
 	"\x0flast_fetch_time\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\rlastFetchTime\x12F\n" +
 	"\x11last_failure_time\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\x0flastFailureTime\x12!\n" +
 	"\flast_failure\x18\x0e \x01(\tR\vlastFailure\x12\x1a\n" +
-	"\brequired\x18\x0f \x01(\bR\brequired\"h\n" +
+	"\brequired\x18\x0f \x01(\bR\brequired\x121\n" +
+	"\arefused\x18\x10 \x01(\v2\x17.tashika.v1.RefusedListR\arefused\"h\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vSTATE_FRESH\x10\x01\x12\x0f\n" +
 	"\vSTATE_STALE\x10\x02\x12\x11\n" +
 	"\rSTATE_MISSING\x10\x03\x12\x13\n" +
-	"\x0fSTATE_ON_DEMAND\x10\x04*\xb4\x01\n" +
+	"\x0fSTATE_ON_DEMAND\x10\x04\"\xe5\x01\n" +
+	"\vRefusedList\x12.\n" +
+	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x18\n" +
+	"\areasons\x18\x02 \x03(\tR\areasons\x12\x1d\n" +
+	"\n" +
+	"crl_number\x18\x03 \x01(\tR\tcrlNumber\x12;\n" +
+	"\vthis_update\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"thisUpdate\x12\x18\n" +
+	"\aentries\x18\x05 \x01(\x03R\aentries\x12\x16\n" +
+	"\x06digest\x18\x06 \x01(\tR\x06digest*\xb4\x01\n" +
 	"\x11CertificateStatus\x12\"\n" +
 	"\x1eCERTIFICATE_STATUS_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17CERTIFICATE_STATUS_GOOD\x10\x01\x12\x1e\n" +
@@ -804,7 +917,7 @@ func file_tashika_v1_revocation_proto_rawDescGZIP() []byte {
 }
 
 var file_tashika_v1_revocation_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_tashika_v1_revocation_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_tashika_v1_revocation_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_tashika_v1_revocation_proto_goTypes = []any{
 	(CertificateStatus)(0),        // 0: tashika.v1.CertificateStatus
 	(RevocationReason)(0),         // 1: tashika.v1.RevocationReason
@@ -814,32 +927,36 @@ var file_tashika_v1_revocation_proto_goTypes = []any{
 	(*ListSourcesRequest)(nil),    // 5: tashika.v1.ListSourcesRequest
 	(*ListSourcesResponse)(nil),   // 6: tashika.v1.ListSourcesResponse
 	(*RevocationSource)(nil),      // 7: tashika.v1.RevocationSource
-	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 9: google.protobuf.Duration
+	(*RefusedList)(nil),           // 8: tashika.v1.RefusedList
+	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 10: google.protobuf.Duration
 }
 var file_tashika_v1_revocation_proto_depIdxs = []int32{
 	0,  // 0: tashika.v1.RevocationStatus.status:type_name -> tashika.v1.CertificateStatus
 	1,  // 1: tashika.v1.RevocationStatus.reason:type_name -> tashika.v1.RevocationReason
-	8,  // 2: tashika.v1.RevocationStatus.revocation_time:type_name -> google.protobuf.Timestamp
+	9,  // 2: tashika.v1.RevocationStatus.revocation_time:type_name -> google.protobuf.Timestamp
 	2,  // 3: tashika.v1.RevocationStatus.method:type_name -> tashika.v1.RevocationMethod
-	8,  // 4: tashika.v1.RevocationStatus.source_time:type_name -> google.protobuf.Timestamp
-	8,  // 5: tashika.v1.RevocationStatus.next_update:type_name -> google.protobuf.Timestamp
-	9,  // 6: tashika.v1.RevocationStatus.age:type_name -> google.protobuf.Duration
+	9,  // 4: tashika.v1.RevocationStatus.source_time:type_name -> google.protobuf.Timestamp
+	9,  // 5: tashika.v1.RevocationStatus.next_update:type_name -> google.protobuf.Timestamp
+	10, // 6: tashika.v1.RevocationStatus.age:type_name -> google.protobuf.Duration
 	7,  // 7: tashika.v1.ListSourcesResponse.sources:type_name -> tashika.v1.RevocationSource
 	2,  // 8: tashika.v1.RevocationSource.method:type_name -> tashika.v1.RevocationMethod
 	3,  // 9: tashika.v1.RevocationSource.state:type_name -> tashika.v1.RevocationSource.State
-	8,  // 10: tashika.v1.RevocationSource.this_update:type_name -> google.protobuf.Timestamp
-	8,  // 11: tashika.v1.RevocationSource.next_update:type_name -> google.protobuf.Timestamp
-	9,  // 12: tashika.v1.RevocationSource.age:type_name -> google.protobuf.Duration
-	8,  // 13: tashika.v1.RevocationSource.last_fetch_time:type_name -> google.protobuf.Timestamp
-	8,  // 14: tashika.v1.RevocationSource.last_failure_time:type_name -> google.protobuf.Timestamp
-	5,  // 15: tashika.v1.RevocationService.ListSources:input_type -> tashika.v1.ListSourcesRequest
-	6,  // 16: tashika.v1.RevocationService.ListSources:output_type -> tashika.v1.ListSourcesResponse
-	16, // [16:17] is the sub-list for method output_type
-	15, // [15:16] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	9,  // 10: tashika.v1.RevocationSource.this_update:type_name -> google.protobuf.Timestamp
+	9,  // 11: tashika.v1.RevocationSource.next_update:type_name -> google.protobuf.Timestamp
+	10, // 12: tashika.v1.RevocationSource.age:type_name -> google.protobuf.Duration
+	9,  // 13: tashika.v1.RevocationSource.last_fetch_time:type_name -> google.protobuf.Timestamp
+	9,  // 14: tashika.v1.RevocationSource.last_failure_time:type_name -> google.protobuf.Timestamp
+	8,  // 15: tashika.v1.RevocationSource.refused:type_name -> tashika.v1.RefusedList
+	9,  // 16: tashika.v1.RefusedList.time:type_name -> google.protobuf.Timestamp
+	9,  // 17: tashika.v1.RefusedList.this_update:type_name -> google.protobuf.Timestamp
+	5,  // 18: tashika.v1.RevocationService.ListSources:input_type -> tashika.v1.ListSourcesRequest
+	6,  // 19: tashika.v1.RevocationService.ListSources:output_type -> tashika.v1.ListSourcesResponse
+	19, // [19:20] is the sub-list for method output_type
+	18, // [18:19] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_tashika_v1_revocation_proto_init() }
@@ -853,7 +970,7 @@ func file_tashika_v1_revocation_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tashika_v1_revocation_proto_rawDesc), len(file_tashika_v1_revocation_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   4,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
