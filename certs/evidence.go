@@ -135,10 +135,13 @@ func (r *run) lookUp() result {
 // ask finds the status by OCSP.
 func (r *run) ask(ctx context.Context) result {
 	rules := r.t.Profile.Revocation
-	answer, source, findings := r.t.Revocation.Ask(ctx, r.v.Issuer, r.c, ocsp.Options{
-		At: r.t.Now, Skew: r.t.Profile.ClockSkew, MaxAge: r.maxAge(rules.OCSPMaxAge),
-		RequireNonce: rules.OCSPNonceRequired, Allow: signature.AllowList(r.t.Profile.IssuerSignatures),
-	}, rules.OCSPTimeout)
+	answer, source, findings := r.t.Revocation.Ask(ctx, Question{
+		Issuer: r.v.Issuer, Certificate: r.c, Timeout: rules.OCSPTimeout, Reuse: r.maxAge(rules.OCSPReuse),
+		Options: ocsp.Options{
+			At: r.t.Now, Skew: r.t.Profile.ClockSkew, MaxAge: r.maxAge(rules.OCSPMaxAge),
+			RequireNonce: rules.OCSPNonceRequired, Allow: signature.AllowList(r.t.Profile.IssuerSignatures),
+		},
+	})
 	if answer == nil || len(findings) > 0 {
 		if len(findings) == 0 {
 			findings = []reason.ID{reason.OCSPUnavailable}

@@ -55,9 +55,22 @@ type Revocation interface {
 	// point, and the name of its source; nil if there is none. It does not block.
 	List(issuer *anchors.Anchor, c *pkix.Certificate) (index *crl.Index, source string)
 	// Ask asks the issuer's OCSP responder and checks what it answers with the
-	// options given. It ends with the context or after the timeout, whichever is first. The answer
-	// is nil where there are findings.
-	Ask(ctx context.Context, issuer *anchors.Anchor, c *pkix.Certificate, o ocsp.Options, timeout time.Duration) (answer *ocsp.Answer, source string, findings []reason.ID)
+	// options given. It ends before the context does, so that there is time left for a verdict, and not
+	// after the timeout. The answer is nil where there are findings; it may be shared, so it is only read.
+	Ask(ctx context.Context, q Question) (answer *ocsp.Answer, source string, findings []reason.ID)
+}
+
+// Question is one for an OCSP responder.
+type Question struct {
+	Issuer      *anchors.Anchor
+	Certificate *pkix.Certificate
+	// Options that the answer is checked with.
+	Options ocsp.Options
+	// Timeout of the question; 0 is for whoever answers to choose.
+	Timeout time.Duration
+	// Reuse is how long ago an answer may have been asked for that was right then and is by Options now. 0 wants
+	// one that is on its way when the question is put, or comes after it.
+	Reuse time.Duration
 }
 
 // Conclusion of a verification. The zero value is none and never valid.

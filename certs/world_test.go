@@ -120,8 +120,9 @@ func (w *world) List(issuer *anchors.Anchor, c *pkix.Certificate) (*crl.Index, s
 }
 
 // Ask implements certs.Revocation.
-func (w *world) Ask(_ context.Context, issuer *anchors.Anchor, c *pkix.Certificate, o ocsp.Options, _ time.Duration) (*ocsp.Answer, string, []reason.ID) {
+func (w *world) Ask(_ context.Context, q certs.Question) (*ocsp.Answer, string, []reason.ID) {
 	w.asked++
+	issuer, c := q.Issuer, q.Certificate
 	nonce := []byte("0123456789abcdef0123456789abcdef")
 	request, err := ocsp.NewRequest(c, issuer.Certificate, crypto.SHA256, nonce)
 	if err != nil {
@@ -134,7 +135,7 @@ func (w *world) Ask(_ context.Context, issuer *anchors.Anchor, c *pkix.Certifica
 		r := httptest.NewRequest(http.MethodPost, strings.TrimPrefix(source.URL, w.PublicURL()), bytes.NewReader(request.DER))
 		r.Header.Set("Content-Type", "application/ocsp-request")
 		if der, ok := w.get(r); ok {
-			answer, findings := ocsp.Check(der, request, issuer.Certificate, issuer.Key, o)
+			answer, findings := ocsp.Check(der, request, issuer.Certificate, issuer.Key, q.Options)
 			return answer, source.URL, findings
 		}
 	}

@@ -28,6 +28,8 @@ type Revocation struct {
 	AllowAIA bool `yaml:"allow_aia"`
 	// OCSPHash makes the CertID of questions, SHA-1 or SHA-256; empty means SHA-1, which every responder knows and which protects nothing here.
 	OCSPHash Hash `yaml:"ocsp_hash"`
+	// OCSPMaxConcurrent bounds the questions under way to one responder; 0 means 64. More go without an answer at once.
+	OCSPMaxConcurrent int `yaml:"ocsp_max_concurrent"`
 	// RetryMin is the first wait after a failed fetch, doubled with each further one; 0 means 30s.
 	RetryMin time.Duration `yaml:"retry_min"`
 	// MaxConcurrent bounds the fetches under way; 0 means 8.
@@ -99,7 +101,7 @@ func (h *Hash) UnmarshalText(text []byte) error {
 // with the profile's own.
 func (r *Revocation) evidence(set *anchors.Set, profiles profile.Set) (revocation.Config, error) {
 	out := revocation.Config{
-		Anchors: set, AllowAIA: r.AllowAIA, OCSPHash: crypto.Hash(r.OCSPHash), StateDir: r.StateDir, Admit: r.Admit,
+		Anchors: set, AllowAIA: r.AllowAIA, OCSPHash: crypto.Hash(r.OCSPHash), OCSPMaxConcurrent: r.OCSPMaxConcurrent, StateDir: r.StateDir, Admit: r.Admit,
 		RetryMin: r.RetryMin, MaxConcurrent: r.MaxConcurrent, MaxPerHost: r.MaxPerHost,
 	}
 	for _, p := range profiles {

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tashika-jp/tashika/certs"
 	"github.com/tashika-jp/tashika/certs/anchors"
 	"github.com/tashika-jp/tashika/certs/crl"
 	"github.com/tashika-jp/tashika/certs/ocsp"
@@ -213,7 +214,7 @@ func TestDeadlines(t *testing.T) {
 type fakeEvidence struct{ fresh atomic.Bool }
 
 func (*fakeEvidence) List(*anchors.Anchor, *pkix.Certificate) (*crl.Index, string) { return nil, "" }
-func (*fakeEvidence) Ask(context.Context, *anchors.Anchor, *pkix.Certificate, ocsp.Options, time.Duration) (*ocsp.Answer, string, []reason.ID) {
+func (*fakeEvidence) Ask(context.Context, certs.Question) (*ocsp.Answer, string, []reason.ID) {
 	return nil, "", []reason.ID{reason.OCSPNoResponder}
 }
 func (*fakeEvidence) Run(ctx context.Context) error       { <-ctx.Done(); return nil }

@@ -21,6 +21,8 @@ type metrics struct {
 	reasons   *prometheus.CounterVec
 	failures  *prometheus.CounterVec
 	reloads   *prometheus.CounterVec
+	questions *prometheus.CounterVec
+	asking    prometheus.Histogram
 }
 
 // meters are what a method's calls are counted with, looked up once.
@@ -46,11 +48,19 @@ func newMetrics() *metrics {
 			Help: "Calls without a verdict, by the reason in google.rpc.ErrorInfo."}, []string{"failure"}),
 		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tashika_reloads_total",
 			Help: "Reloads of the configuration, by outcome."}, []string{"outcome"}),
+		questions: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tashika_ocsp_questions_total",
+			Help: "OCSP questions by how they were settled."}, []string{"outcome"}),
+		asking: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "tashika_ocsp_wait_seconds",
+			Help:    "Time that verifications waited for OCSP responders; those that found an earlier answer or were turned away did not.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2, 2.5, 5, 10}}),
 	}
-	m.registry.MustRegister(m.inFlight, m.calls, m.durations, m.verdicts, m.reasons, m.failures, m.reloads,
+	m.registry.MustRegister(m.inFlight, m.calls, m.durations, m.verdicts, m.reasons, m.failures, m.reloads, m.questions, m.asking,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, outcome := range []string{"accepted", "refused"} {
 		m.reloads.WithLabelValues(outcome)
+	}
+	for _, outcome := range revocation.OCSPOutcomes() {
+		m.questions.WithLabelValues(string(outcome))
 	}
 	return m
 }
@@ -83,6 +93,15 @@ func (m *metrics) observe(c *call, code codes.Code, why failure, took time.Durat
 	}
 }
 
+// asked counts a question to an OCSP responder.
+func (m *metrics) asked(outcome revocation.OCSPOutcome, took time.Duration) {
+	m.questions.WithLabelValues(string(outcome)).Inc()
+	switch outcome {
+	case revocation.OCSPAsked, revocation.OCSPShared, revocation.OCSPFailed, revocation.OCSPLate:
+		m.asking.Observe(took.Seconds())
+	}
+}
+
 // watch adds the gauges that are asked for at each scrape: revocation, challenges, readiness.
 func (m *metrics) watch(s *Server) {
 	m.registry.MustRegister(&sampler{s, []sample{
@@ -107,6 +126,7 @@ func (m *metrics) watch(s *Server) {
 		{desc("tashika_challenges_capacity", "Greatest number of used, unexpired challenges in memory."), prometheus.GaugeValue,
 			func(p *picture) float64 { return float64(p.challenges.Capacity) }},
 	}, desc("tashika_revocation_sources", "Sources by state.", "state"),
+		desc("tashika_ocsp_circuits", "OCSP responders by circuit: closed, they are asked; open, they failed and are not.", "circuit"),
 		desc("tashika_revocation_visits_total", "Visits to sources since they are configured, by outcome.", "outcome"),
 		desc("tashika_revocation_last_failures", "Sources by the failure of their last visit, while it is later than the last success.", "failure"),
 	})
@@ -121,6 +141,7 @@ type picture struct {
 	ready      bool
 	challenges challenge.Stats
 	states     [revocation.OnDemand + 1]int
+	circuits   [revocation.CircuitOpen + 1]int
 	failing    map[revocation.Failure]int
 	oldest     time.Duration
 	entries    int64
@@ -136,6 +157,7 @@ func take(s *Server) *picture {
 		if int(source.State) < len(p.states) {
 			p.states[source.State]++
 		}
+		p.circuits[source.Circuit]++
 		p.successes += source.Fetches
 		p.failures += source.Failures
 		if source.LastFailure.After(source.LastFetch) {
@@ -157,9 +179,9 @@ type sample struct {
 
 // sampler is a collector that takes one picture a scrape.
 type sampler struct {
-	server                    *Server
-	samples                   []sample
-	sources, visits, failures *prometheus.Desc
+	server                              *Server
+	samples                             []sample
+	sources, circuits, visits, failures *prometheus.Desc
 }
 
 // Describe implements prometheus.Collector.
@@ -168,6 +190,7 @@ func (s *sampler) Describe(out chan<- *prometheus.Desc) {
 		out <- one.desc
 	}
 	out <- s.sources
+	out <- s.circuits
 	out <- s.visits
 	out <- s.failures
 }
@@ -180,6 +203,9 @@ func (s *sampler) Collect(out chan<- prometheus.Metric) {
 	}
 	for state := revocation.Fresh; state <= revocation.OnDemand; state++ {
 		out <- prometheus.MustNewConstMetric(s.sources, prometheus.GaugeValue, float64(p.states[state]), state.String())
+	}
+	for circuit := revocation.CircuitClosed; circuit <= revocation.CircuitOpen; circuit++ {
+		out <- prometheus.MustNewConstMetric(s.circuits, prometheus.GaugeValue, float64(p.circuits[circuit]), circuit.String())
 	}
 	out <- prometheus.MustNewConstMetric(s.visits, prometheus.CounterValue, float64(p.successes), "success")
 	out <- prometheus.MustNewConstMetric(s.visits, prometheus.CounterValue, float64(p.failures), "failure")

@@ -30,7 +30,7 @@ func (s *Server) Reload(c Config) error {
 		return s.told(err)
 	}
 	evidence := next.evidence
-	evidence.Logger = s.log
+	evidence.Logger, evidence.Asked = s.log, s.metrics.asked
 	if err := s.evidence.Reconfigure(evidence); err != nil {
 		return s.told(fmt.Errorf("server: %w", err))
 	}

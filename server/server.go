@@ -83,7 +83,7 @@ func newServer(c Config, open func(revocation.Config) (evidence, error)) (s *Ser
 		return nil, fmt.Errorf("server: %w", err)
 	}
 	evidenceConfig := first.evidence
-	evidenceConfig.Logger = s.log
+	evidenceConfig.Logger, evidenceConfig.Asked = s.log, s.metrics.asked
 	if s.evidence, err = open(evidenceConfig); err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}

@@ -71,6 +71,8 @@ type Answer struct {
 	ThisUpdate time.Time
 	NextUpdate time.Time // zero if absent
 	ProducedAt time.Time
+
+	basis basis
 }
 
 // Check judges the response to a request. The issuer is trusted, and the key is the
@@ -107,13 +109,14 @@ func check(der []byte, req *Request, issuer *pkix.Certificate, key *signature.Pu
 		one.checkTimes(&found, o)
 		r.checkKnown(&found, one, req.about, o)
 	}
-	for _, id := range r.checkSigner(req.about, issuer, key, o) { // last, because it is dear
-		found.Add(true, id)
-	}
+	wrong, signer := r.checkSigner(req.about, issuer, key, o) // last, because it is dear
+	found.Add(true, wrong...)
 	if len(found) > 0 || one == nil {
 		return nil, found
 	}
-	return r.answer(one), nil
+	answer := r.answer(one)
+	answer.basis = r.basisOf(req, signer, o)
+	return answer, nil
 }
 
 func (r *response) answer(one *single) *Answer {

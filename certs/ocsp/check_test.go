@@ -70,7 +70,7 @@ func TestAnswers(t *testing.T) {
 			s := a.conforming(r, delegate)
 			s.singles[0].status = c.status
 			c.want.ThisUpdate, c.want.NextUpdate, c.want.ProducedAt = now.Add(-5*time.Minute), now.Add(10*time.Minute), now.Add(-time.Minute)
-			if got := a.answer(t, s, r, options); *got != c.want {
+			if got := a.answer(t, s, r, options).said(); got != c.want {
 				t.Errorf("%s: %+v, want %+v", name, got, c.want)
 			}
 		}

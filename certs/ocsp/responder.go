@@ -12,13 +12,12 @@ import (
 
 // checkSigner: RFC 6960 section 3.2 (2), (3): the signature is valid, and its signer is authorized.
 // Of several certificates that the responder may mean, one that is right is enough; if none is,
-// the findings are of the one with the fewest.
-func (r *response) checkSigner(about, issuer *pkix.Certificate, key *signature.PublicKey, o Options) []reason.ID {
-	var best reason.Findings
+// the findings are of the one with the fewest. Its certificate comes with them, nil for the issuer.
+func (r *response) checkSigner(about, issuer *pkix.Certificate, key *signature.PublicKey, o Options) (best reason.Findings, signer *pkix.Certificate) {
 	considered := false
-	consider := func(f reason.Findings) {
+	consider := func(f reason.Findings, c *pkix.Certificate) {
 		if !considered || len(f) < len(best) {
-			best, considered = f, true
+			best, signer, considered = f, c, true
 		}
 	}
 	// RFC 6960 section 4.2.2.2 (2): the issuer itself. Its key usage is not asked: to sign about
@@ -26,22 +25,22 @@ func (r *response) checkSigner(about, issuer *pkix.Certificate, key *signature.P
 	if r.namedBy(issuer) {
 		var f reason.Findings
 		r.checkSignature(&f, key, o)
-		consider(f)
+		consider(f, nil)
 	}
 	for _, c := range slices.Concat(r.certificates, o.Untrusted) {
 		if considered && len(best) == 0 {
 			break
 		}
 		if r.namedBy(c) && !bytes.Equal(c.Raw, issuer.Raw) {
-			consider(r.checkDelegate(c, about, issuer, key, o))
+			consider(r.checkDelegate(c, about, issuer, key, o), c)
 		}
 	}
 	if !considered {
 		// RFC 6960 section 4.2.2.3: responderID is the name or the key of whoever signed, and that is
 		// neither the issuer nor a certificate at hand.
-		return []reason.ID{reason.OCSPResponderUnauthorized}
+		return reason.Findings{reason.OCSPResponderUnauthorized}, nil
 	}
-	return best
+	return best, signer
 }
 
 // namedBy says whether the responderID means the subject of the certificate: by name as pkix.Name.Equal has it, where

@@ -170,6 +170,10 @@ type Revocation struct {
 	OCSPMaxAge time.Duration `yaml:"ocsp_max_age"`
 	// OCSPTimeout is the time that OCSP may cost a request.
 	OCSPTimeout time.Duration `yaml:"ocsp_timeout"`
+	// OCSPReuse is how long after it was asked for an OCSP answer may be used again, its nonce included; 0, and
+	// what a file says that does not say: never. What was put on hold in between is not seen for as long. An answer is never
+	// used beyond OCSPMaxAge, whatever this says.
+	OCSPReuse time.Duration `yaml:"ocsp_reuse"`
 	// OCSPNonceRequired refuses an OCSP answer without the request's nonce. What J-LIS's responder
 	// does is not published, so it can be turned off; a wrong nonce is always refused.
 	OCSPNonceRequired bool `yaml:"ocsp_nonce_required"`
@@ -287,6 +291,8 @@ func (p *Profile) check(use Use) error {
 		return errors.New("revocation.crl_max_age and revocation.ocsp_max_age must be between 1m and 366 days")
 	case !within(r.OCSPTimeout, time.Millisecond, time.Minute):
 		return errors.New("revocation.ocsp_timeout must be between 1ms and 1m")
+	case !within(r.OCSPReuse, 0, r.OCSPMaxAge):
+		return errors.New("revocation.ocsp_reuse must be between 0s and ocsp_max_age")
 	}
 	for _, kind := range p.Kinds {
 		// 公的個人認証法 36, 38: content is signed with a certificate for signatures, a

@@ -76,6 +76,8 @@ func TestStrict(t *testing.T) {
 		"no age bound":            {"crl_max_age: 48h", "crl_max_age: 0s"},
 		"duration without unit":   {"ocsp_max_age: 1h", "ocsp_max_age: 3600"},
 		"no timeout":              {"ocsp_timeout: 2s", "ocsp_timeout: 0s"},
+		"negative reuse":          {"ocsp_reuse: 30s", "ocsp_reuse: -1s"},
+		"reuse beyond the age":    {"ocsp_reuse: 30s", "ocsp_reuse: 61m"},
 		"unknown method":          {"methods: [CRL_THEN_OCSP,", "methods: [NONE,"},
 		"no methods":              {"methods: [CRL_THEN_OCSP, OCSP_THEN_CRL, CRL, OCSP]", "methods: []"},
 		"something after the end": {"ocsp_nonce_required: true", "ocsp_nonce_required: true\n---\nuse: health-insurance"},

@@ -46,6 +46,11 @@ type Config struct {
 	OCSPHash crypto.Hash
 	// OCSPTimeout bounds a question that comes without a timeout; 0 means 5 seconds.
 	OCSPTimeout time.Duration
+	// OCSPMaxConcurrent bounds the questions under way to one responder; 0 means 64. More are not put: their
+	// answer is that the responder is not available.
+	OCSPMaxConcurrent int
+	// Asked is told how each question was settled and how long it took; nil: nobody is. It must not block.
+	Asked func(OCSPOutcome, time.Duration)
 	// Admit are lists, by List.Digest in lower-case hexadecimal, that pass the bounds of growth and shrink and may have a lower
 	// number or an older time than the list that serves: what an operator looked at and let through. Nothing else of
 	// the gate is conceded to them.
@@ -63,7 +68,7 @@ type Config struct {
 	MaxConcurrent int
 	// MaxPerHost bounds those to one host; 0 means 4.
 	MaxPerHost int
-	// HTTPClient to fetch and ask with; nil means one with a pool of its own. Its redirect
+	// HTTPClient to fetch and ask with; nil means one for each with a pool of its own. Its redirect
 	// policy is replaced by ours.
 	HTTPClient *http.Client
 	// Dial connects to LDAP servers; nil means net.Dialer.
@@ -140,6 +145,7 @@ const (
 	defaultMaxLists        = 4096
 	defaultRetryMin        = 30 * time.Second
 	defaultOCSPTimeout     = 5 * time.Second
+	defaultOCSPConcurrent  = 64
 	defaultMaxConcurrent   = 8
 	defaultMaxPerHost      = 4
 )
@@ -154,6 +160,8 @@ type conf struct {
 	Config
 	responders map[string]*responder // by issuer key identifier
 	admitted   map[string]bool       // by digest
+	desk       *desk                 // what it holds is of these anchors and responders
+	asking     *http.Client          // for OCSP
 }
 
 // complete checks a Config and fills in its defaults.
@@ -161,7 +169,7 @@ func (c Config) complete() (*conf, error) {
 	if c.Anchors == nil || len(c.Allow) == 0 {
 		return nil, errors.New("revocation: anchors and an allow-list are required")
 	}
-	if c.ClockSkew < 0 || c.RetryMin < 0 || c.OCSPTimeout < 0 || c.MaxConcurrent < 0 || c.MaxPerHost < 0 {
+	if c.ClockSkew < 0 || c.RetryMin < 0 || c.OCSPTimeout < 0 || c.OCSPMaxConcurrent < 0 || c.MaxConcurrent < 0 || c.MaxPerHost < 0 {
 		return nil, errors.New("revocation: negative bound")
 	}
 	if c.OCSPHash == 0 {
@@ -171,11 +179,15 @@ func (c Config) complete() (*conf, error) {
 		return nil, fmt.Errorf("revocation: %w", err)
 	}
 	or(&c.OCSPTimeout, defaultOCSPTimeout)
+	or(&c.OCSPMaxConcurrent, defaultOCSPConcurrent)
 	or(&c.RetryMin, defaultRetryMin)
 	or(&c.MaxConcurrent, defaultMaxConcurrent)
 	or(&c.MaxPerHost, defaultMaxPerHost)
+	asking := &http.Client{Transport: newAskingTransport(c.OCSPMaxConcurrent)}
 	if c.HTTPClient == nil {
 		c.HTTPClient = &http.Client{Transport: newTransport()}
+	} else {
+		*asking = *c.HTTPClient
 	}
 	if c.Dial == nil {
 		c.Dial = new(net.Dialer).DialContext
@@ -183,6 +195,8 @@ func (c Config) complete() (*conf, error) {
 	if c.TLS == nil {
 		c.TLS = new(tls.Config)
 	}
+	// A redirect is no answer: it would let whoever sits between choose the host.
+	asking.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
@@ -192,7 +206,7 @@ func (c Config) complete() (*conf, error) {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
-	out := &conf{Config: c, responders: make(map[string]*responder), admitted: make(map[string]bool)}
+	out := &conf{Config: c, responders: make(map[string]*responder), admitted: make(map[string]bool), desk: new(desk), asking: asking}
 	for _, digest := range c.Admit {
 		if !digestForm.MatchString(digest) {
 			return nil, fmt.Errorf("revocation: admitted list %q: not a digest in lower-case hexadecimal", digest)
@@ -232,7 +246,7 @@ func (c Config) complete() (*conf, error) {
 		if out.responders[string(r.IssuerKeyID)] != nil {
 			return nil, fmt.Errorf("revocation: responder %q: the issuer's key has one already", r.Name)
 		}
-		out.responders[string(r.IssuerKeyID)] = &responder{Responder: r}
+		out.responders[string(r.IssuerKeyID)] = newResponder(r)
 	}
 	return out, nil
 }
@@ -344,11 +358,23 @@ func newTransport() *http.Transport {
 		ForceAttemptHTTP2:      true,
 		DisableCompression:     true, // fetchHTTP asks for it, and bounds it
 		MaxIdleConns:           128,
-		MaxIdleConnsPerHost:    64, // OCSP: as many as ask at once
+		MaxIdleConnsPerHost:    64, // those to one host are all in use while a country's lists are fetched
 		IdleConnTimeout:        90 * time.Second,
 		TLSHandshakeTimeout:    10 * time.Second,
 		MaxResponseHeaderBytes: 64 << 10,
 	}
+}
+
+// newAskingTransport keeps as many connections to a responder as questions may be under way to it. A connection that
+// leads nowhere any more must not be found out by one question after the other: a dial has its own time, and HTTP/2
+// pings what has been silent.
+func newAskingTransport(most int) *http.Transport {
+	t := newTransport()
+	t.MaxIdleConns, t.MaxIdleConnsPerHost = 0, most
+	t.DialContext = (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}).DialContext
+	t.TLSHandshakeTimeout = 5 * time.Second
+	t.HTTP2 = &http.HTTP2Config{SendPingTimeout: 5 * time.Second, PingTimeout: 5 * time.Second}
+	return t
 }
 
 func (c *conf) log(level slog.Level, message string, attributes ...any) {

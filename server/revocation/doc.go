@@ -45,10 +45,25 @@
 //
 // # OCSP
 //
-// Each question carries 32 fresh random octets (RFC 9654 section 2.1) and is sent by POST
+// Each request carries 32 fresh random octets (RFC 9654 section 2.1) and is sent by POST
 // to the responder configured for the issuer's key, never through a redirect. The address in
-// the certificate is used only where the operator says so. There is no cache: an answer to
-// one nonce is no answer to another.
+// the certificate is used only where the operator says so.
+//
+// A question costs its caller no more than the profile's timeout, and not the whole of the caller's own deadline: a
+// tenth of it is kept, so that there is a verdict by the other method, or that the status is not known, and not a deadline that
+// passed. The request itself belongs to nobody. Questions about the same certificate share it, each judges what comes by
+// its own options, and who gives up or goes away stops it for none of the others.
+//
+// An answer that was right when it came, its nonce included, may be used again for as long as the profile of who asks says
+// (ocsp_reuse, from the moment it was asked for), and only while it stands by that profile at that time:
+// age, nextUpdate, algorithms, the delegate's validity. What makes that honest is that the evidence's age is told from
+// thisUpdate, so it grows with each use. "Revoked" and "on hold" are kept as long as "good" and no longer; "unknown" is not kept.
+//
+// When a responder does not answer, its circuit opens after a few questions, and the rest go without
+// an answer at once: to the list, where the profile says so. One question at a time tries whether it is back, after a second at first and half
+// a minute at most. Only silence opens it, errors of the transport and what is no OCSP response: never an answer that
+// somebody does not accept, nor a caller's short deadline, so no caller can open it. A bound on the
+// requests under way to one responder holds even before it opens.
 //
 // # What it refuses
 //

@@ -75,7 +75,7 @@ func New(c Config) (*Living, error) {
 	}
 	l := &Living{
 		limit: newLimits(conf.MaxConcurrent, conf.MaxPerHost), wake: make(chan struct{}, 1),
-		feeds: make(map[string]*feed), aia: &responder{Responder: Responder{Name: aiaName}},
+		feeds: make(map[string]*feed), aia: newResponder(Responder{Name: aiaName}),
 	}
 	l.conf.Store(conf)
 	l.snapshot.Store(emptySnapshot())

@@ -35,6 +35,7 @@ func (l *Living) Reconfigure(c Config) error {
 		}
 		feeds[s.Name] = f
 	}
+	next.asking = before.asking
 	for id, r := range next.responders {
 		if old := before.responders[id]; old != nil && old.Name == r.Name && old.URL == r.URL {
 			r.inherit(old)

@@ -165,10 +165,11 @@ type SourceState struct {
 	Name        string
 	Method      profile.Method // CRL or OCSP
 	State       State
-	Issuer      string // RFC 4514; empty if not known
-	IssuerKeyID string // lower-case hexadecimal; empty if not known
-	Partition   string // RFC 4514; empty where the list has no partition, or is not known
-	Number      string // decimal
+	Circuit     Circuit // OCSP: whether the responder is asked; the worst of those that certificates name
+	Issuer      string  // RFC 4514; empty if not known
+	IssuerKeyID string  // lower-case hexadecimal; empty if not known
+	Partition   string  // RFC 4514; empty where the list has no partition, or is not known
+	Number      string  // decimal
 	ThisUpdate  time.Time
 	NextUpdate  time.Time
 	Entries     int
