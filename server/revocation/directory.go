@@ -10,17 +10,20 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // visit of a file: how it was found and what came of it.
 type visit struct {
-	info fs.FileInfo
-	held *held // the list in it, nil if it was refused
+	info     fs.FileInfo // nil: found so before the start
+	size     int64
+	modified time.Time
+	held     *held // the list in it, nil if it was refused
 }
 
 // same says whether a file is as it was: the very file, of the same size and time.
 func (v *visit) same(info fs.FileInfo) bool {
-	return v != nil && os.SameFile(v.info, info) && v.info.Size() == info.Size() && v.info.ModTime().Equal(info.ModTime())
+	return v != nil && (v.info == nil || os.SameFile(v.info, info)) && v.size == info.Size() && v.modified.Equal(info.ModTime())
 }
 
 // visitDirectory looks at each list in a drop directory. A file that is as it was is not read
@@ -40,7 +43,7 @@ func (l *Living) visitDirectory(ctx context.Context, c *conf, f *feed) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		found, err := l.visitFile(c, f, name)
+		found, err := l.visitFile(ctx, c, f, name)
 		if err != nil {
 			return err
 		}
@@ -52,7 +55,7 @@ func (l *Living) visitDirectory(ctx context.Context, c *conf, f *feed) error {
 	}
 	l.book(func() {
 		for name, v := range f.seen {
-			if slices.Contains(names, name) {
+			if _, found := slices.BinarySearch(names, name); found {
 				continue
 			}
 			delete(f.seen, name)
@@ -61,12 +64,12 @@ func (l *Living) visitDirectory(ctx context.Context, c *conf, f *feed) error {
 			}
 		}
 		for _, h := range f.held { // from the state directory, of a file that is gone
-			if h.file != "" && !slices.Contains(names, h.file) {
+			if _, found := slices.BinarySearch(names, h.file); !found {
 				h.file = ""
 			}
 		}
 	})
-	for _, failure := range l.secure(c, f) {
+	for _, failure := range l.secure(ctx, c, f) {
 		if !slices.Contains(failures, failure) {
 			failures = append(failures, failure)
 		}
@@ -75,11 +78,11 @@ func (l *Living) visitDirectory(ctx context.Context, c *conf, f *feed) error {
 }
 
 // visitFile reads one list, if it is not as it was.
-func (l *Living) visitFile(c *conf, f *feed, name string) ([]Failure, error) {
+func (l *Living) visitFile(ctx context.Context, c *conf, f *feed, name string) ([]Failure, error) {
 	l.mu.Lock()
 	seen := f.seen[name]
 	l.mu.Unlock()
-	der, info, failure, err := readList(filepath.Join(f.source.Directory, name), seen, f.source.MaxSize)
+	body, info, failure, err := l.readList(filepath.Join(f.source.Directory, name), seen, f.source.MaxSize)
 	if err != nil {
 		c.log(slog.LevelError, "a file of the drop directory cannot be read", "source", f.source.Name, "failure", failure, "error", err)
 	}
@@ -88,22 +91,22 @@ func (l *Living) visitFile(c *conf, f *feed, name string) ([]Failure, error) {
 	switch {
 	case failure != "":
 		failures = []Failure{failure}
-	case der == nil: // as it was
+	case body == nil: // as it was
 		if seen.held != nil {
 			l.book(func() { seen.held.status.succeed(c.Clock()) })
 		}
 		return nil, nil
 	default:
-		body := spoolOf(der)
 		defer body.discard()
-		if h, failures, err = l.offer(c, f, body, record{File: name}); err != nil {
+		about := record{File: name, FileSize: info.Size(), FileTime: info.ModTime()}
+		if h, failures, err = l.offer(ctx, c, f, body, about); err != nil {
 			return nil, err
 		}
 	}
 	l.book(func() {
 		// What is only too early is asked again, as is what could not be read.
 		if info != nil && failure != DirectoryUnreadable && !slices.Contains(failures, "CRL_NOT_YET_VALID") {
-			f.seen[name] = &visit{info, h}
+			f.seen[name] = &visit{info, info.Size(), info.ModTime(), h}
 		}
 		if h != nil {
 			h.status.succeed(c.Clock())
@@ -118,8 +121,8 @@ func (l *Living) visitFile(c *conf, f *feed, name string) ([]Failure, error) {
 	return failures, nil
 }
 
-// readList reads a file that is not as it was seen; without an error or failure, der is nil if it is.
-func readList(path string, seen *visit, most int64) (der []byte, info fs.FileInfo, failure Failure, err error) {
+// readList spools a file that is not as it was seen; without an error or failure, body is nil if it is.
+func (l *Living) readList(path string, seen *visit, most int64) (body *spool, info fs.FileInfo, failure Failure, err error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, nil, DirectoryUnreadable, err
@@ -134,14 +137,14 @@ func readList(path string, seen *visit, most int64) (der []byte, info fs.FileInf
 	case info.Size() > most:
 		return nil, info, FetchTooLarge, errTooLarge
 	}
-	der, err = io.ReadAll(io.LimitReader(file, most+1))
+	body, err = l.take(file, most)
 	switch {
+	case errors.Is(err, errTooLarge):
+		return nil, info, FetchTooLarge, err
 	case err != nil:
 		return nil, info, DirectoryUnreadable, err
-	case int64(len(der)) > most:
-		return nil, info, FetchTooLarge, errTooLarge
 	}
-	return der, info, "", nil
+	return body, info, "", nil
 }
 
 // listsIn returns the names of the lists in a directory in order, at most so many, and

@@ -89,7 +89,7 @@ func TestDropDirectory(t *testing.T) {
 	if s := sourceState(t, l, "drop"); s.State != Fresh || s.Lists != 1 {
 		t.Errorf("forgotten: %+v", s)
 	}
-	if left, _ := filepath.Glob(filepath.Join(state, "*.list")); len(left) != 1 {
+	if left := stored(t, state, recordSuffix); len(left) != 1 {
 		t.Errorf("state files %v", left)
 	}
 	os.RemoveAll(drop)

@@ -35,10 +35,12 @@
 //
 // # State
 //
-// With a state directory every list that went live is one file there: the list's DER
-// as fetched, a line of JSON about it, and a checksum over both (see store.go), written by temporary file, fsync,
-// rename, fsync of the directory. At the start nothing in it is believed: checksum, structure,
-// issuer, signature and promise are checked again, and what fails is set aside. The
+// With a state directory every list that went live is kept there as it came, beside the index that was built from it in one pass
+// (crl.Build) and is mapped into memory to answer from, and a record that says which of them count (see store.go): a start opens
+// as many lists of whatever size in milliseconds each. At the start nothing in it is believed: checksums, issuer, signature and
+// promise are checked again, and what fails is set aside. Behind the requests every index is then held
+// against what its list gives, octet for octet, and all that serves is looked through once a day (see scrub.go). An index that is
+// damaged leaves service at once, and comes back built from its list, or is fetched anew. The
 // directory belongs to one process, which holds a lock on it; the second refuses to start.
 // A disk that is full or read-only costs durability and nothing else: the list serves from
 // memory, the source says STATE_NOT_WRITTEN, and each later visit tries again.

@@ -42,6 +42,10 @@ const (
 	DirectoryTooFull Failure = "DIRECTORY_TOO_FULL"
 	// StateNotWritten: the list serves, but only from memory.
 	StateNotWritten Failure = "STATE_NOT_WRITTEN"
+	// ClockStepped: the clock was set by more than the skew of clocks that is allowed for. It is said in the log, of no source.
+	ClockStepped Failure = "CLOCK_STEPPED"
+	// IndexDamaged: nothing is known from the list until its index is built again.
+	IndexDamaged = Failure(reason.CRLIndexDamaged)
 )
 
 // Failures returns the closed set.

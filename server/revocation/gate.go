@@ -22,11 +22,8 @@ type candidate struct {
 
 // authenticate is the part of the gate that depends on nothing but the list: a fetched list
 // and one from the state directory go through it alike.
-func (c *conf) authenticate(der []byte, s *Source) (*candidate, []reason.ID) {
-	list, err := crl.Parse(der)
-	if err != nil {
-		return nil, []reason.ID{reason.CRLFormatFailure} // the text of err may quote the list
-	}
+func (c *conf) authenticate(image *crl.Image, s *Source) (*candidate, []reason.ID) {
+	list := image.List()
 	// RFC 5280 section 5.2.5: a list of CA or attribute certificates only says nothing about holders, and
 	// has no partition: it would stand in the place of the issuer's whole list.
 	if p := list.IDP; p != nil && (p.OnlyCACerts || p.OnlyAttributeCerts) {
@@ -45,7 +42,7 @@ func (c *conf) authenticate(der []byte, s *Source) (*candidate, []reason.ID) {
 	// the list names.
 	found := []reason.ID{reason.CRLIssuerMismatch}
 	for _, a := range c.Anchors.ByKeyID(list.Issuer, keyID) {
-		index, ids := crl.NewIndex(list, a.Certificate, a.Key, c.Allow)
+		index, ids := image.Authenticate(a.Certificate, a.Key, c.Allow)
 		if found = ids; index == nil {
 			continue
 		}

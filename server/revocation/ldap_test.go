@@ -342,7 +342,7 @@ func FuzzLDAPAnswers(f *testing.F) {
 			return
 		}
 		defer body.discard()
-		if got, _ := body.bytes(); err == nil && (len(got) > 32 || !bytes.Contains(answers, got)) {
+		if got := body.memory; err == nil && (len(got) > 32 || !bytes.Contains(answers, got)) {
 			t.Errorf("% x was not given", got)
 		}
 	})

@@ -19,9 +19,10 @@ type Living struct {
 	// conf is what Ask and the visits work by.
 	conf atomic.Pointer[conf]
 
-	store *store // nil: memory only; immutable
-	limit *limits
-	wake  chan struct{} // tells Run that the schedule changed
+	store  *store // nil: memory only; immutable
+	limit  *limits
+	builds *builds
+	wake   chan struct{} // tells Run that the schedule changed
 
 	// commit is held from the last comparison of a list with the one that serves until it
 	// is on disk and swapped in, so that neither ever goes backwards. Taken before mu.
@@ -49,6 +50,7 @@ type feed struct {
 	current    *held // of a URL: the list it gave last
 	validators validators
 	seen       map[string]*visit // of a directory: its files as found last
+	broken     map[string]record // by key: lists of the state directory whose index is to be built again
 	streak     int               // visits in a row that brought nothing fresh
 	next       time.Time         // zero: at once
 	busy       bool              // Run has a visit under way
@@ -74,7 +76,7 @@ func New(c Config) (*Living, error) {
 		return nil, err
 	}
 	l := &Living{
-		limit: newLimits(conf.MaxConcurrent, conf.MaxPerHost), wake: make(chan struct{}, 1),
+		limit: newLimits(conf.MaxConcurrent, conf.MaxPerHost), builds: newBuilds(), wake: make(chan struct{}, 1),
 		feeds: make(map[string]*feed), aia: newResponder(Responder{Name: aiaName}),
 	}
 	l.conf.Store(conf)
@@ -94,6 +96,9 @@ func New(c Config) (*Living, error) {
 			"failure", StateNotWritten, "directory", conf.StateDir, "error", err)
 	}
 	l.snapshot.Store(emptySnapshot().with(l.load(conf), nil))
+	if err := l.store.tidy(); err != nil {
+		conf.Logger.Error("what an earlier process left in the state directory could not be removed", "failure", StateNotWritten, "error", err)
+	}
 	for _, f := range l.feeds {
 		l.resume(conf, f)
 	}
@@ -101,7 +106,7 @@ func New(c Config) (*Living, error) {
 }
 
 func newFeed(s Source) *feed {
-	f := &feed{source: s, turn: make(chan struct{}, 1), held: make(map[key]*held), seen: make(map[string]*visit)}
+	f := &feed{source: s, turn: make(chan struct{}, 1), held: make(map[key]*held), seen: make(map[string]*visit), broken: make(map[string]record)}
 	f.turn <- struct{}{}
 	return f
 }

@@ -29,6 +29,7 @@ func (l *Living) Run(ctx context.Context) error {
 	var visits sync.WaitGroup
 	defer l.book(func() { l.running = false })
 	defer visits.Wait()
+	visits.Go(func() { l.tend(ctx) })
 	for {
 		due, sleep := l.due()
 		for _, f := range due {

@@ -30,13 +30,13 @@ func keyFor(a *anchors.Anchor, scope pkix.Name) (key, bool) {
 	return k, k.issuer != "" && (scope == nil || k.scope != "")
 }
 
-// file is the key's name in the state directory.
+// file is the key's name in the state directory: hexadecimal digits.
 func (k key) file() string {
 	h := sha256.New()
 	for _, part := range []string{k.issuer, k.keyID, k.scope} {
 		fmt.Fprintf(h, "%d:%s", len(part), part)
 	}
-	return hex.EncodeToString(h.Sum(nil)[:20]) + listSuffix
+	return hex.EncodeToString(h.Sum(nil)[:20])
 }
 
 // live is a list that serves. It is immutable.
@@ -45,9 +45,10 @@ type live struct {
 	index  *crl.Index
 	anchor *anchors.Anchor
 	source string // name of the entry in Sources that it came by
-	digest string // SHA-256 of the DER
+	digest string // names the list (digestOf)
 	about  record
-	unsafe []byte // the DER, kept only while it could not be written
+	proven bool   // the index was built in this process; one that was found in the state directory has yet to be (tend)
+	unsafe *spool // the DER, while it could not be written. Guarded by Living.commit
 }
 
 // stale says whether its answers are unknown for its times (certs.Verify asks again, with

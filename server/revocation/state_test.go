@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -74,9 +75,10 @@ func TestRestartWithoutNetwork(t *testing.T) {
 	refresh(t, l)
 	before := l.Sources()
 	l.Close()
-	state, err := filepath.Glob(filepath.Join(dir, "*.list"))
-	if err != nil || len(state) != 2 {
-		t.Fatalf("state files %v, %v", state, err)
+	for _, suffix := range []string{recordSuffix, listSuffix, indexSuffix} {
+		if files := stored(t, dir, suffix); len(files) != 2 {
+			t.Fatalf("state files %v", files)
+		}
 	}
 
 	c.HTTPClient = nobody(t)
@@ -131,64 +133,155 @@ func TestNotModified(t *testing.T) {
 	}
 }
 
-// TestCorruptState: whatever happens to a state file, it is never believed, and it is set aside.
-func TestCorruptState(t *testing.T) {
-	a, stranger := newAuthority(t), newAuthority(t)
-	dir := t.TempDir()
-	s := newSite()
-	s.list("/", a.list(t, listing{number: 3, serials: []int64{10}}))
-	c := Config{Anchors: setOf(t, a), HTTPClient: s.client(), StateDir: dir, Sources: []Source{{Name: "x", URL: "http://ca.example/"}}}
-	l := start(t, c)
-	refresh(t, l)
-	l.Close()
-	files, _ := filepath.Glob(filepath.Join(dir, "*.list"))
-	whole, err := os.ReadFile(files[0])
+// stored are the files of a state directory with a suffix.
+func stored(t testing.TB, dir, suffix string) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*"+suffix))
 	if err != nil {
 		t.Fatal(err)
 	}
-	try := func(what, name string, content []byte, c Config, want bool) {
-		t.Helper()
-		dir := t.TempDir()
-		c.StateDir = dir
-		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
+	return files
+}
+
+// oneList makes a state directory with one list in it, that revokes 10, and returns its files by suffix.
+func oneList(t testing.TB, a *authority) (files map[string]string, contents map[string][]byte, c Config) {
+	t.Helper()
+	s := newSite()
+	s.list("/", a.list(t, listing{number: 3, serials: []int64{10}}))
+	c = Config{Anchors: setOf(t, a), HTTPClient: s.client(), StateDir: t.TempDir(), Sources: []Source{{Name: "x", URL: "http://ca.example/"}}}
+	l := start(t, c)
+	refresh(t, l)
+	l.Close()
+	files, contents = make(map[string]string), make(map[string][]byte)
+	for _, suffix := range []string{recordSuffix, listSuffix, indexSuffix} {
+		found := stored(t, c.StateDir, suffix)
+		if len(found) != 1 {
+			t.Fatalf("files %v", found)
+		}
+		content, err := os.ReadFile(found[0])
+		if err != nil {
 			t.Fatal(err)
 		}
+		files[suffix], contents[suffix] = filepath.Base(found[0]), content
+	}
+	return files, contents, c
+}
+
+// TestListIsKeptAsItCame: octet for octet, for who wants to look at it with something else.
+func TestListIsKeptAsItCame(t *testing.T) {
+	a := newAuthority(t)
+	_, contents, c := oneList(t, a)
+	response, err := c.HTTPClient.Get("http://ca.example/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := io.ReadAll(response.Body)
+	if err != nil || !bytes.Equal(der, contents[listSuffix]) {
+		t.Errorf("kept are %d octets of %d, %v", len(contents[listSuffix]), len(der), err)
+	}
+}
+
+// TestCorruptState: whatever happens to the files of a list, what does not agree is never believed, and is set aside; an index alone is
+// built again.
+func TestCorruptState(t *testing.T) {
+	a, stranger := newAuthority(t), newAuthority(t)
+	files, whole, c := oneList(t, a)
+	try := func(what string, changed map[string][]byte, c Config, want bool) {
+		t.Helper()
+		c.StateDir = t.TempDir()
+		for suffix, name := range files {
+			content, ok := changed[suffix]
+			if !ok {
+				content = whole[suffix]
+			}
+			if content == nil {
+				continue
+			}
+			if err := os.WriteFile(filepath.Join(c.StateDir, name), content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
 		l := start(t, c)
-		defer l.Close()
 		if is, _ := revoked(l, a, a.certificate(t, 10, nil)); is != want {
 			t.Errorf("%s: believed %v", what, is)
 		}
-		if _, err := os.Stat(filepath.Join(dir, "aside", name)); (err == nil) == want {
-			t.Errorf("%s: set aside: %v", what, err)
+		l.Close()
+		for _, suffix := range []string{recordSuffix, listSuffix} {
+			kept, ok := changed[suffix]
+			if ok && kept == nil {
+				continue
+			}
+			if _, err := os.Stat(filepath.Join(c.StateDir, asideDir, files[suffix])); (err == nil) == want {
+				t.Errorf("%s: %s set aside: %v", what, suffix, err)
+			}
+		}
+		if left := stored(t, c.StateDir, ""); !want && len(left) != 2 { // lock and aside
+			t.Errorf("%s: left are %v", what, left)
 		}
 	}
-	name := filepath.Base(files[0])
-	try("whole", name, whole, c, true)
-	for i := 0; i < len(whole); i += 7 {
-		bad := slices.Clone(whole)
-		bad[i] ^= 0x40
-		try("changed", name, bad, c, false)
-		try("truncated", name, whole[:i], c, false)
+	type changed = map[string][]byte
+	try("whole", nil, c, true)
+	for suffix, content := range whole {
+		for i := 0; i < len(content); i += 11 {
+			bad := slices.Clone(content)
+			bad[i] ^= 0x40
+			// The truth is fit to build the index from, and is not asked as long as the index is good: see TestScrub.
+			try("changed "+suffix, changed{suffix: bad}, c, suffix != recordSuffix)
+			try("truncated "+suffix, changed{suffix: content[:i]}, c, suffix != recordSuffix)
+			if suffix == listSuffix {
+				try("changed, and no index", changed{suffix: bad, indexSuffix: nil}, c, false)
+				try("truncated, and no index", changed{suffix: content[:i], indexSuffix: nil}, c, false)
+			}
+		}
+		try("longer "+suffix, changed{suffix: append(slices.Clone(content), 0)}, c, suffix != recordSuffix)
 	}
-	try("longer", name, append(slices.Clone(whole), 0), c, false)
-	try("another name", strings.Repeat("0", 40)+".list", whole, c, false)
+	try("no index", changed{indexSuffix: nil}, c, true)
+	try("no list", changed{listSuffix: nil}, c, true)
+	try("no list and no index", changed{listSuffix: nil, indexSuffix: nil}, c, false)
+	_, other3, _ := oneList(t, stranger)
+	try("the index of another list", changed{indexSuffix: other3[indexSuffix]}, c, true)
+	try("another list", changed{indexSuffix: nil, listSuffix: other3[listSuffix]}, c, false)
+	try("another list with its index", changed{indexSuffix: other3[indexSuffix], listSuffix: other3[listSuffix]}, c, false)
 	other := c
 	other.Anchors = setOf(t, stranger)
-	try("of no anchor", name, whole, other, false)
+	try("of no anchor", nil, other, false)
 	other = c
 	other.Sources = []Source{{Name: "y", URL: "http://other.example/"}}
-	try("of no source", name, whole, other, false)
+	try("of no source", nil, other, false)
 	other.Sources = []Source{{Name: "y", URL: "http://ca.example/"}}
-	try("of a renamed source", name, whole, other, true)
+	try("of a renamed source", nil, other, true)
 	other.Sources = []Source{{Name: "x", URL: "http://ca.example/", Partition: nameFrom(t, "CN=North")}}
-	try("not as promised", name, whole, other, false)
+	try("not as promised", nil, other, false)
 	other = c
 	other.Allow = signature.AllowList{signature.PKCS1SHA256}
-	try("algorithm withdrawn", name, whole, other, false)
+	try("algorithm withdrawn", nil, other, false)
 	// A list from the future was accepted once: the clock stepped back, and it holds the line.
 	other = c
 	other.Clock = func() time.Time { return testNow.Add(-48 * time.Hour) }
-	try("from the future", name, whole, other, true)
+	try("from the future", nil, other, true)
+	for suffix, name := range files {
+		_, rest, _ := strings.Cut(name, ".")
+		files[suffix] = strings.Repeat("0", 40) + "." + rest
+	}
+	try("another name", nil, c, false)
+}
+
+// TestFormerLayout: what an older version kept is set aside, and fetched anew.
+func TestFormerLayout(t *testing.T) {
+	a := newAuthority(t)
+	_, _, c := oneList(t, a)
+	c.StateDir = t.TempDir()
+	if err := os.WriteFile(filepath.Join(c.StateDir, "0123.list"), []byte("TASHIKA-CRL1"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l := start(t, c)
+	refresh(t, l)
+	if is, _ := revoked(l, a, a.certificate(t, 10, nil)); !is {
+		t.Error("not fetched")
+	}
+	if _, err := os.Stat(filepath.Join(c.StateDir, asideDir, "0123.list")); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestTwoProcessesRefuse(t *testing.T) {
@@ -287,14 +380,18 @@ func TestSpoolOutlivesDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.file.Close()
-	s.file = readOnly // from here on every write fails
+	s.file.File = readOnly // from here on every write fails
 	s.Write([]byte("second, "))
 	s.Write([]byte("third"))
-	got, err := s.bytes()
-	if string(got) != "first, second, third" || err != nil || s.broken == nil || s.size != 20 || s.digest() != anchors.Fingerprint(got) {
+	src, err := s.open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.ReadAll(src)
+	if string(got) != "first, second, third" || err != nil || s.broken == nil || s.size != 20 {
 		t.Errorf("%q, %v; broken: %v", got, err, s.broken)
 	}
-	if _, err := st.seal(s, record{}); err == nil {
+	if _, err := st.seal(&draft{body: s}, "", new(record)); err == nil {
 		t.Error("sealed without a disk")
 	}
 	if left, _ := os.ReadDir(st.dir); len(left) != 0 {

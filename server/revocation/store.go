@@ -3,80 +3,102 @@ package revocation
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/tashika-jp/tashika/certs/crl"
 )
 
 // A state directory holds
 //
-//	lock          locked by the process that owns the directory; its number is inside
-//	<key>.list    the list that serves for a key (issuer, key, scope), by the key's hash
-//	tmp-*         a list on its way; removed at the start
-//	aside/        what was found and not believed at a start, for an operator to look at
+//	lock                      locked by the process that owns the directory; its number is inside
+//	<key>.<generation>.crl    the DER of a list, octet for octet as it came: `openssl crl -inform DER -in` reads it
+//	<key>.<generation>.index  its index (crl.Build), mapped into memory and answered from
+//	<key>.record              which generation serves for the key (issuer, key, scope; its hash), and where it came from
+//	tmp-*                     what is on its way; removed at the start
+//	aside/                    what was found and not believed at a start, or left service, for an operator to look at
 //
-// A .list file is, from its beginning,
+// There is one record for a key, so there is one list, whatever else lies about. A generation is given out
+// once in the life of a process and above all that the directory has; its files never change, and no record names them before they are durable:
 //
-//	the DER of the list, as fetched (so `openssl crl -inform DER -in` reads the file)
-//	a record about it, JSON
-//	"TASHIKA-CRL1", the length of the JSON (4 octets, big-endian)
-//	SHA-256 of everything before
+//  1. DER and index are flushed under temporary names
+//  2. both get their names, and the directory is flushed
+//  3. the new record is flushed under a temporary name
+//  4. it gets the name of the old one, which is the moment the new list counts, and the directory is flushed
+//  5. the list is swapped into service
+//  6. the files of the generation before are removed; who still answers from them has them mapped
 //
-// One file, because then list and record cannot disagree; the record last, because the DER
-// is streamed to disk before anything is known about it.
+// A process that dies between any two octets of this leaves the old list or the new one, whole, and files without a
+// record, which are removed at the start. The DER is the truth: an index that is missing, of another version or damaged is built from
+// it again, and takes the name of the one before.
+//
+// A record is a line of JSON and, on the next, the SHA-256 of that line in hexadecimal.
 const (
-	magic      = "TASHIKA-CRL1"
-	footerSize = len(magic) + 4 + sha256.Size
-	maxRecord  = 64 << 10
-	listSuffix = ".list"
-	tempPrefix = "tmp-"
-	asideDir   = "aside"
-	lockName   = "lock"
+	maxRecord    = 64 << 10
+	listSuffix   = ".crl"
+	indexSuffix  = ".index"
+	recordSuffix = ".record"
+	formerSuffix = ".list" // list, record and checksum in one: what came before this layout
+	tempPrefix   = "tmp-"
+	asideDir     = "aside"
+	lockName     = "lock"
 )
 
-// record is what a state file says about its list. Source, Location and File lead back to
-// the source, ETag and LastModified make the next fetch conditional; the rest is for people
+// record is what the state directory says about a list. Generation and Digest bind it to its files; Source, Location
+// and File lead back to the source, ETag and LastModified, FileSize and FileTime tell whether that has anything new; the rest is for people
 // and believed by nobody.
 type record struct {
+	Generation   uint64    `json:"generation"`
+	Digest       string    `json:"digest"` // of tbsCertList (crl.List.Digest), hexadecimal
 	Source       string    `json:"source"`
 	Location     string    `json:"location"`
-	File         string    `json:"file,omitempty"` // in a drop directory
 	Fetched      time.Time `json:"fetched"`
 	ETag         string    `json:"etag,omitempty"`
 	LastModified string    `json:"last_modified,omitempty"`
+	File         string    `json:"file,omitempty"` // in a drop directory
+	FileSize     int64     `json:"file_size,omitempty"`
+	FileTime     time.Time `json:"file_time,omitzero"`
 	Issuer       string    `json:"issuer"`
 	IssuerKeyID  string    `json:"issuer_key_id"`
 	Partition    string    `json:"partition,omitempty"`
 	Number       string    `json:"number"`
-	SHA256       string    `json:"sha256"` // of the DER
 }
 
 var (
 	errLocked  = errors.New("locked by another process")
-	errCorrupt = errors.New("not a complete state file")
+	errCorrupt = errors.New("not a complete record")
 	errNotOurs = errors.New("the state directory could not be locked, so it is only read")
 )
 
-// store is a state directory. It has no lock of its own: seal may run at any time, place
-// runs under Living.commit.
+// store is a state directory. seal and replaceIndex may run at any time, place and what takes files away
+// under Living.commit.
 type store struct {
 	dir  string
 	lock *os.File // nil where it could not be written: then nothing here is, lest two processes do
+
+	generation atomic.Uint64     // the last one given out
+	counts     map[string]uint64 // by key: the generation that the record names. Guarded by Living.commit
+	step       func(name string) // told before each step that changes the directory; for tests, nil otherwise
+
+	// use is held for reading where files get their names, so that none does after close.
+	use    sync.RWMutex
+	closed bool // guarded by use
 }
 
 // openStore makes and locks the directory. One that cannot be written is opened all the
 // same, because what is in it can be read; err says so, with a store that is not nil.
 func openStore(dir string) (*store, error) {
-	s := &store{dir: dir}
+	s := &store{dir: dir, counts: make(map[string]uint64)}
 	err := os.MkdirAll(dir, 0o700)
 	if err == nil {
 		s.lock, err = os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE, 0o600)
@@ -99,194 +121,262 @@ func openStore(dir string) (*store, error) {
 	if err == nil {
 		_, err = s.lock.WriteAt([]byte("pid "+strconv.Itoa(os.Getpid())+"\n"), 0)
 	}
-	left, globErr := filepath.Glob(filepath.Join(dir, tempPrefix+"*"))
-	for _, name := range left {
-		err = errors.Join(err, os.Remove(name))
-	}
-	return s, errors.Join(err, globErr)
+	return s, err
 }
 
+// close waits for what gets its name just now.
 func (s *store) close() error {
+	s.use.Lock()
+	defer s.use.Unlock()
+	s.closed = true
 	if s.lock == nil {
 		return nil
 	}
 	return s.lock.Close()
 }
 
-// names are the state files.
-func (s *store) names() ([]string, error) {
+// writable says whether the directory is ours to write; s may be nil.
+func (s *store) writable() bool { return s != nil && s.lock != nil }
+
+// before tells a test which step comes next.
+func (s *store) before(step string) {
+	if s.step != nil {
+		s.step(step)
+	}
+}
+
+func (s *store) path(name string) string { return filepath.Join(s.dir, name) }
+
+// file is where the DER or the index of a generation is.
+func (s *store) file(key string, generation uint64, suffix string) string {
+	return s.path(key + "." + strconv.FormatUint(generation, 10) + suffix)
+}
+
+// keys are those that have a record. former are lists in the layout that came before this one.
+func (s *store) keys() (keys, former []string, err error) {
 	entries, err := os.ReadDir(s.dir)
-	var out []string
 	for _, e := range entries {
-		if e.Type().IsRegular() && strings.HasSuffix(e.Name(), listSuffix) {
-			out = append(out, e.Name())
+		if !e.Type().IsRegular() {
+			continue
+		}
+		if key, ok := strings.CutSuffix(e.Name(), recordSuffix); ok {
+			keys = append(keys, key)
+		} else if strings.HasSuffix(e.Name(), formerSuffix) {
+			former = append(former, e.Name())
 		}
 	}
-	return out, err
+	return keys, former, err
 }
 
-// read returns the list and the record of a state file that is whole.
-func (s *store) read(name string) ([]byte, record, error) {
+// read returns a record that is whole.
+func (s *store) read(key string) (record, error) {
 	var about record
-	all, err := os.ReadFile(filepath.Join(s.dir, name))
+	file, err := os.Open(s.path(key + recordSuffix))
 	if err != nil {
-		return nil, about, err
+		return about, err
 	}
-	body, footer := all[:max(len(all)-footerSize, 0)], all[max(len(all)-footerSize, 0):]
-	if len(footer) != footerSize || string(footer[:len(magic)]) != magic {
-		return nil, about, errCorrupt
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, maxRecord+1))
+	if err != nil {
+		return about, err
 	}
-	if sum := sha256.Sum256(all[:len(all)-sha256.Size]); !bytes.Equal(sum[:], all[len(all)-sha256.Size:]) {
-		return nil, about, errCorrupt
+	line, sum, ok := bytes.Cut(text, []byte("\n"))
+	if !ok || string(sum) != checksum(line) || json.Unmarshal(line, &about) != nil {
+		return record{}, errCorrupt
 	}
-	n := binary.BigEndian.Uint32(footer[len(magic):])
-	if n > maxRecord || int(n) > len(body) {
-		return nil, about, errCorrupt
-	}
-	der := body[: len(body)-int(n) : len(body)-int(n)]
-	if err := json.Unmarshal(body[len(der):], &about); err != nil {
-		return nil, about, errCorrupt
-	}
-	return der, about, nil
+	return about, nil
 }
 
-// setAside takes a file out of the way without losing it.
-func (s *store) setAside(name string) error {
-	if s.lock == nil {
+func checksum(line []byte) string {
+	sum := sha256.Sum256(line)
+	return hex.EncodeToString(sum[:]) + "\n"
+}
+
+// tidy removes what a process that died has left behind, and learns which generations there were. It is for the start, when
+// nothing is on its way.
+func (s *store) tidy() error {
+	entries, err := os.ReadDir(s.dir)
+	for _, generation := range s.counts {
+		s.generation.Store(max(s.generation.Load(), generation))
+	}
+	for _, e := range entries {
+		name := e.Name()
+		if !s.writable() || !e.Type().IsRegular() {
+			continue
+		}
+		key, rest, _ := strings.Cut(name, ".")
+		number, suffix, _ := strings.Cut(rest, ".")
+		generation, numberErr := strconv.ParseUint(number, 10, 64)
+		ours := numberErr == nil && ("."+suffix == listSuffix || "."+suffix == indexSuffix)
+		if ours {
+			s.generation.Store(max(s.generation.Load(), generation))
+		}
+		if strings.HasPrefix(name, tempPrefix) || ours && s.counts[key] != generation {
+			s.before("remove what was left")
+			err = errors.Join(err, os.Remove(s.path(name)))
+		}
+	}
+	return err
+}
+
+// setAside takes a list out of the way without losing it: its DER and its record. Where no record says which, that is whatever
+// the key has.
+func (s *store) setAside(key string) error {
+	if !s.writable() {
 		return errNotOurs
 	}
-	if err := os.MkdirAll(filepath.Join(s.dir, asideDir), 0o700); err != nil {
-		return err
+	generation := "*" // a key has no wildcard in it
+	if n := s.counts[key]; n != 0 {
+		generation = strconv.FormatUint(n, 10)
 	}
-	return os.Rename(filepath.Join(s.dir, name), filepath.Join(s.dir, asideDir, name))
+	delete(s.counts, key)
+	lists, _ := filepath.Glob(s.path(key + "." + generation + listSuffix))
+	indexes, _ := filepath.Glob(s.path(key + "." + generation + indexSuffix))
+	err := s.moveAside(append(lists, s.path(key+recordSuffix)))
+	for _, name := range indexes {
+		err = errors.Join(err, known(os.Remove(name)))
+	}
+	return errors.Join(err, syncDir(s.dir))
 }
 
-// remove forgets a list for good.
-func (s *store) remove(name string) error {
-	if s.lock == nil {
+func (s *store) moveAside(files []string) error {
+	if !s.writable() {
 		return errNotOurs
 	}
-	if err := os.Remove(filepath.Join(s.dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
+	err := os.MkdirAll(s.path(asideDir), 0o700)
+	for _, name := range files {
+		s.before("set aside")
+		err = errors.Join(err, known(os.Rename(name, filepath.Join(s.path(asideDir), filepath.Base(name)))))
 	}
-	return syncDir(s.dir)
+	return err
 }
 
-// seal completes a spooled list with its record and makes it durable under its temporary
-// name, which it returns. The spool is used up.
-func (s *store) seal(from *spool, about record) (string, error) {
+// known takes it for no error that a file is gone already.
+func known(err error) error {
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// seal makes a list durable, steps 1 to 3, and returns its record, which counts for nothing until it is placed. The files of the
+// draft have their names then. about gets its generation.
+func (s *store) seal(d *draft, key string, about *record) (*temp, error) {
 	if s.lock == nil {
-		return "", errNotOurs
+		return nil, errNotOurs
 	}
-	if from.broken != nil {
-		return "", from.broken
+	s.use.RLock()
+	defer s.use.RUnlock()
+	switch {
+	case s.closed:
+		return nil, ErrClosed
+	case d.body.broken != nil:
+		return nil, d.body.broken
+	case d.broken != nil:
+		return nil, d.broken
 	}
-	f := from.file
-	if f == nil { // it came from memory
-		var err error
-		if f, err = os.CreateTemp(s.dir, tempPrefix+"*"); err != nil {
-			return "", err
+	about.Generation = s.generation.Add(1)
+	for _, part := range []struct {
+		file   *temp
+		suffix string
+	}{{d.body.file, listSuffix}, {d.file, indexSuffix}} {
+		s.before("flush " + part.suffix)
+		if err := part.file.flush(); err != nil {
+			return nil, err
 		}
-		from.file = f
-		if _, err := f.Write(from.memory); err != nil {
-			return "", err
+		s.before("name " + part.suffix)
+		if err := part.file.rename(s.file(key, about.Generation, part.suffix)); err != nil {
+			return nil, err
 		}
 	}
-	text, err := json.Marshal(about)
-	if err == nil && len(text) > maxRecord {
-		err = errTooLarge
-	}
-	if err != nil {
-		return "", err
-	}
-	tail := binary.BigEndian.AppendUint32(append(text, magic...), uint32(len(text)))
-	from.sum.Write(tail)
-	if _, err := f.Write(from.sum.Sum(tail)); err != nil {
-		return "", err
-	}
-	if err := f.Sync(); err != nil {
-		return "", err
-	}
-	return f.Name(), f.Close()
-}
-
-// place puts a sealed list where the next start finds it.
-func (s *store) place(temp, name string) error {
-	if err := os.Rename(temp, filepath.Join(s.dir, name)); err != nil {
-		return err
-	}
-	return syncDir(s.dir)
-}
-
-// spool takes up a list as it arrives: in a file of the state directory, or in memory where
-// there is none or it failed. Whoever made it discards it.
-type spool struct {
-	file   *os.File // nil: in memory
-	memory []byte
-	broken error // why the file was given up
-	size   int64
-	sum    hash.Hash // SHA-256 of all that was written
-}
-
-// newSpool makes a spool; s may be nil.
-func newSpool(s *store) *spool {
-	out := &spool{sum: sha256.New()}
-	if s != nil && s.lock != nil {
-		out.file, out.broken = os.CreateTemp(s.dir, tempPrefix+"*")
-	}
-	return out
-}
-
-// spoolOf is the spool of a list that is in memory already.
-func spoolOf(der []byte) *spool {
-	s := &spool{memory: der, size: int64(len(der)), sum: sha256.New()}
-	s.sum.Write(der)
-	return s
-}
-
-// Write never fails because of the disk: a spool whose file fails goes on in memory.
-func (s *spool) Write(p []byte) (int, error) {
-	s.sum.Write(p)
-	if s.file != nil {
-		n, err := s.file.WriteAt(p, s.size)
-		if err == nil {
-			s.size += int64(n)
-			return n, nil
-		}
-		so := make([]byte, s.size)
-		if _, readErr := s.file.ReadAt(so, 0); readErr != nil {
-			return 0, fmt.Errorf("%w, and then %w", err, readErr)
-		}
-		s.discard()
-		s.memory, s.broken = so, err
-	}
-	s.memory = append(s.memory, p...)
-	s.size += int64(len(p))
-	return len(p), nil
-}
-
-// digest is the SHA-256 of what was written.
-func (s *spool) digest() string { return hex.EncodeToString(s.sum.Sum(nil)) }
-
-// bytes returns what was written.
-func (s *spool) bytes() ([]byte, error) {
-	if s.file == nil {
-		return s.memory, nil
-	}
-	out := make([]byte, s.size)
-	if _, err := s.file.ReadAt(out, 0); err != nil && s.size > 0 {
+	s.before("flush names")
+	if err := syncDir(s.dir); err != nil {
 		return nil, err
 	}
-	// What seal adds goes behind the list.
-	_, err := s.file.Seek(s.size, io.SeekStart)
-	return out, err
+	line, err := json.Marshal(about)
+	if err != nil {
+		return nil, err
+	}
+	if len(line) > maxRecord-2*sha256.Size-2 {
+		return nil, errTooLarge
+	}
+	s.before("write record")
+	file, err := s.newTemp()
+	if err != nil {
+		return nil, err
+	}
+	_, err = io.WriteString(file, string(line)+"\n"+checksum(line))
+	s.before("flush record")
+	if err = errors.Join(err, file.flush()); err != nil {
+		file.discard()
+		return nil, err
+	}
+	return file, nil
 }
 
-// discard removes the file, if it still has its temporary name.
-func (s *spool) discard() {
-	if s.file != nil {
-		s.file.Close()
-		os.Remove(s.file.Name()) // gone already where it was placed
-		s.file = nil
+// place makes a sealed list the one that counts, step 4.
+func (s *store) place(sealed *temp, key string) error {
+	s.before("name record")
+	if err := sealed.rename(s.path(key + recordSuffix)); err != nil {
+		return err
 	}
+	s.before("flush record's name")
+	return syncDir(s.dir)
+}
+
+// count enters the generation that counts for a key from now on, and removes the files of the one before, step 6.
+func (s *store) count(key string, generation uint64) error {
+	last := s.counts[key]
+	s.counts[key] = generation
+	if last == 0 || last == generation {
+		return nil
+	}
+	var err error
+	for _, suffix := range []string{listSuffix, indexSuffix} {
+		s.before("remove the last " + suffix)
+		err = errors.Join(err, known(os.Remove(s.file(key, last, suffix))))
+	}
+	return err
+}
+
+// openIndex opens the index of a generation. What is not whole, or not of the list that the record names, is crl.ErrDamaged.
+func (s *store) openIndex(key string, about *record) (*crl.Image, error) {
+	file, err := os.Open(s.file(key, about.Generation, indexSuffix))
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	image, err := openImage(file, info.Size())
+	if err == nil && digestOf(image) != about.Digest {
+		return nil, crl.ErrDamaged
+	}
+	return image, err
+}
+
+// replaceIndex puts an index that was built from a kept list in the place of the one that it has.
+func (s *store) replaceIndex(d *draft, key string, about *record) error {
+	s.use.RLock()
+	defer s.use.RUnlock()
+	switch {
+	case !s.writable():
+		return errNotOurs
+	case s.closed:
+		return ErrClosed
+	case d.file == nil:
+		return d.broken
+	}
+	s.before("flush rebuilt index")
+	if err := d.file.flush(); err != nil {
+		return err
+	}
+	s.before("name rebuilt index")
+	if err := d.file.rename(s.file(key, about.Generation, indexSuffix)); err != nil {
+		return err
+	}
+	d.file = nil // it has its own name now
+	return syncDir(s.dir)
 }

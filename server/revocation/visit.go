@@ -3,9 +3,13 @@ package revocation
 import (
 	"context"
 	"encoding/hex"
+	"errors"
+	"io"
 	"log/slog"
+	"slices"
 	"time"
 
+	"github.com/tashika-jp/tashika/certs/crl"
 	"github.com/tashika-jp/tashika/certs/reason"
 )
 
@@ -18,10 +22,12 @@ func (l *Living) visit(ctx context.Context, f *feed) error {
 	}
 	defer func() { f.turn <- struct{}{} }()
 	c := l.conf.Load()
-	var err error
-	if f.source.URL != "" {
+	err := l.mend(ctx, c, f)
+	switch {
+	case err != nil:
+	case f.source.URL != "":
 		err = l.visitURL(ctx, c, f)
-	} else {
+	default:
 		err = l.visitDirectory(ctx, c, f)
 	}
 	l.prune(c, f)
@@ -52,11 +58,11 @@ func (l *Living) visitURL(ctx context.Context, c *conf, f *feed) error {
 	}
 	var failures []Failure
 	if got.notModified {
-		failures = l.secure(c, f)
+		failures = l.secure(ctx, c, f)
 	} else {
 		defer got.body.discard()
 		about := record{ETag: got.validators.etag, LastModified: got.validators.lastModified}
-		_, failures, err = l.offer(c, f, got.body, about)
+		_, failures, err = l.offer(ctx, c, f, got.body, about)
 		if err != nil {
 			return err
 		}
@@ -90,33 +96,41 @@ func (l *Living) book(change func()) {
 
 // offer takes a spooled list through the gate and, if it passes and is news, onto the disk and
 // into service. Findings about the list, and StateNotWritten, are failures; an error is about us.
-func (l *Living) offer(c *conf, f *feed, body *spool, about record) (*held, []Failure, error) {
-	digest := body.digest()
-	if h, failures, known := l.unchanged(c, f, digest, about); known {
-		return h, failures, nil
-	}
-	der, err := body.bytes()
-	if err != nil {
+func (l *Living) offer(ctx context.Context, c *conf, f *feed, body *spool, about record) (*held, []Failure, error) {
+	d, err := l.build(ctx, body)
+	switch {
+	case errors.Is(err, crl.ErrFormat):
+		return nil, l.refuse(c, f, nil, []reason.ID{reason.CRLFormatFailure}), nil // the text of err may quote the list
+	case ctx.Err() != nil:
+		return nil, nil, ctx.Err()
+	case err != nil:
 		c.log(slog.LevelError, "the state directory failed", "source", f.source.Name, "failure", StateNotWritten, "error", err)
 		return nil, []Failure{StateNotWritten}, nil
 	}
-	next, found := c.authenticate(der, &f.source)
+	defer d.discard()
+	next, found := c.authenticate(d.image, &f.source)
 	if next == nil {
 		return nil, l.refuse(c, f, nil, found), nil
 	}
 	if found := l.outOfLine(f, next); len(found) > 0 {
 		return nil, l.refuse(c, f, next, found), nil
 	}
+	about.Digest = digestOf(d.image)
+	if h, failures, known := l.unchanged(ctx, c, f, next, about); known {
+		return h, failures, nil
+	}
 	last := l.snapshot.Load().lists[next.key]
 	if found := c.compare(next.index, last, c.Clock()); len(found) > 0 {
 		return l.behind(c, f, next, last, about, found)
 	}
-	about.Source, about.Location, about.Fetched, about.SHA256 = f.source.Name, f.source.location(), c.Clock().UTC(), digest
+	about.Source, about.Location, about.Fetched = f.source.Name, f.source.location(), c.Clock().UTC()
 	about.Issuer, about.IssuerKeyID = next.anchor.Certificate.Subject.String(), hex.EncodeToString([]byte(next.key.keyID))
 	about.Partition, about.Number = next.index.Scope().String(), next.index.Number()
-	sealed, sealErr := "", error(nil)
+	var sealed *temp
+	var unsafe error
 	if l.store != nil {
-		sealed, sealErr = l.store.seal(body, about)
+		sealed, unsafe = l.store.seal(d, next.key.file(), &about)
+		defer func() { sealed.discard() }()
 	}
 	l.commit.Lock()
 	defer l.commit.Unlock()
@@ -128,12 +142,13 @@ func (l *Living) offer(c *conf, f *feed, body *spool, about record) (*held, []Fa
 	if found := c.compare(next.index, last, c.Clock()); len(found) > 0 {
 		return l.behind(c, f, next, last, about, found)
 	}
-	if l.store != nil && sealErr == nil {
-		if sealErr = l.store.place(sealed, next.key.file()); sealErr == nil {
-			body.file = nil // it has its own name now
+	if l.store != nil && unsafe == nil {
+		if unsafe = l.store.place(sealed, next.key.file()); unsafe == nil {
+			sealed = nil
+			d.keep()
 		}
 	}
-	return l.swap(c, f, next, der, about, sealErr)
+	return l.swap(c, f, next, d, about, unsafe)
 }
 
 // outdated says why a list that was on its way must not go live any more. Called with commit held.
@@ -150,11 +165,12 @@ func (l *Living) outdated(c *conf, f *feed) error {
 }
 
 // swap puts a list into service. Called with commit held.
-func (l *Living) swap(c *conf, f *feed, next *candidate, der []byte, about record, unsafe error) (*held, []Failure, error) {
-	x := &live{key: next.key, index: next.index, anchor: next.anchor, digest: about.SHA256, about: about}
+func (l *Living) swap(c *conf, f *feed, next *candidate, d *draft, about record, unsafe error) (*held, []Failure, error) {
+	x := &live{key: next.key, index: next.index, anchor: next.anchor, digest: about.Digest, about: about, proven: true}
 	var failures []Failure
 	if unsafe != nil {
-		x.unsafe, failures = der, []Failure{StateNotWritten}
+		x.unsafe, failures = d.body, []Failure{StateNotWritten}
+		d.body.kept = true
 	}
 	l.mu.Lock()
 	h := f.hold(next, about.File)
@@ -163,7 +179,7 @@ func (l *Living) swap(c *conf, f *feed, next *candidate, der []byte, about recor
 		f.current, f.validators = h, validators{about.ETag, about.LastModified}
 	}
 	l.mu.Unlock()
-	l.snapshot.Store(l.snapshot.Load().with([]*live{x}, nil))
+	l.replace(c, x, l.store != nil && unsafe == nil)
 	c.log(slog.LevelInfo, "revocation list in service", "source", h.name, "issuer_key", about.IssuerKeyID, "partition", about.Partition,
 		"number", about.Number, "this_update", x.index.ThisUpdate(), "next_update", x.index.NextUpdate(), "entries", x.index.Entries())
 	if unsafe != nil {
@@ -172,27 +188,40 @@ func (l *Living) swap(c *conf, f *feed, next *candidate, der []byte, about recor
 	return h, failures, nil
 }
 
-// unchanged recognizes the list that the source gave last, or that serves already.
-func (l *Living) unchanged(c *conf, f *feed, digest string, about record) (*held, []Failure, bool) {
-	lists := l.snapshot.Load().lists
-	l.mu.Lock()
-	var h *held
-	for k, candidate := range f.held {
-		if x := lists[k]; x != nil && x.digest == digest {
-			h = candidate
-			if h.file == "" {
-				h.file = about.File
-			}
-			if f.source.URL != "" {
-				f.current, f.validators = h, validators{about.ETag, about.LastModified}
-			}
+// replace swaps a list in, and lets go of what is kept of the last one. Called with commit held.
+func (l *Living) replace(c *conf, x *live, placed bool) {
+	if l.store != nil {
+		l.store.before("swap")
+	}
+	before := l.snapshot.Load()
+	l.snapshot.Store(before.with([]*live{x}, nil))
+	if last := before.lists[x.key]; last != nil && last.unsafe != nil {
+		last.unsafe.kept = false
+		last.unsafe.discard()
+	}
+	if placed {
+		if err := l.store.count(x.key.file(), x.about.Generation); err != nil {
+			c.log(slog.LevelWarn, "the files of a list that was replaced could not be removed", "source", x.source, "error", err)
 		}
 	}
-	l.mu.Unlock()
-	if h == nil {
+}
+
+// unchanged recognizes the list that serves already.
+func (l *Living) unchanged(ctx context.Context, c *conf, f *feed, next *candidate, about record) (*held, []Failure, bool) {
+	x := l.snapshot.Load().lists[next.key]
+	if x == nil || x.digest != about.Digest || x.index.Damaged() {
 		return nil, nil, false
 	}
-	return h, l.secure(c, f), true
+	l.mu.Lock()
+	h := f.held[next.key]
+	if h == nil || h.file == "" {
+		h = f.hold(next, about.File)
+	}
+	if f.source.URL != "" {
+		f.current, f.validators = h, validators{about.ETag, about.LastModified}
+	}
+	l.mu.Unlock()
+	return h, l.secure(ctx, c, f), true
 }
 
 // outOfLine: a URL that promised nothing is held to the issuer and partition that it gave first. The key may change.
@@ -240,7 +269,7 @@ func (l *Living) behind(c *conf, f *feed, next *candidate, last *live, about rec
 }
 
 // secure tries again to write what serves from memory only.
-func (l *Living) secure(c *conf, f *feed) []Failure {
+func (l *Living) secure(ctx context.Context, c *conf, f *feed) []Failure {
 	var failures []Failure
 	l.commit.Lock()
 	defer l.commit.Unlock()
@@ -251,26 +280,61 @@ func (l *Living) secure(c *conf, f *feed) []Failure {
 		if x.unsafe == nil || x.about.Source != f.source.Name {
 			continue
 		}
-		body := spoolOf(x.unsafe)
-		sealed, err := l.store.seal(body, x.about)
-		if err == nil {
-			err = l.store.place(sealed, x.key.file())
-		}
-		if err != nil {
-			body.discard()
+		if err := l.write(ctx, c, f, x); err != nil {
 			failures = []Failure{StateNotWritten}
 			continue
 		}
-		body.file = nil
-		safe := *x
-		safe.unsafe = nil
-		l.snapshot.Store(l.snapshot.Load().with([]*live{&safe}, nil))
 		c.log(slog.LevelInfo, "a list that served from memory only was written", "source", x.source)
 	}
 	return failures
 }
 
-// prune forgets lists that their source has replaced or no longer has, once they are stale.
+// write makes a list durable that serves from memory only. Nothing of what failed is used again: it is copied and built anew. Called
+// with commit held, which makes others wait: a disk that fails is rare.
+func (l *Living) write(ctx context.Context, c *conf, f *feed, x *live) error {
+	if !l.store.writable() {
+		return errNotOurs
+	}
+	src, err := x.unsafe.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	body := newSpool(l.store)
+	defer body.discard()
+	if _, err := io.Copy(body, src); err != nil {
+		return err
+	}
+	if body.broken != nil {
+		return body.broken
+	}
+	d, err := l.build(ctx, body)
+	if err != nil {
+		return err
+	}
+	defer d.discard()
+	next, _ := c.authenticate(d.image, &f.source)
+	if next == nil || next.key != x.key {
+		return errCorrupt
+	}
+	safe := *x
+	safe.index, safe.unsafe = next.index, nil
+	sealed, err := l.store.seal(d, x.key.file(), &safe.about)
+	if err != nil {
+		return err
+	}
+	if err := l.store.place(sealed, x.key.file()); err != nil {
+		sealed.discard()
+		return err
+	}
+	d.keep()
+	l.replace(c, &safe, true)
+	return nil
+}
+
+// prune takes lists out of service that their source has replaced or no longer has, once they are stale. That our clock says
+// so is not enough, because it may be a year ahead: the source has to give a list that is in its time by the same clock. What is
+// pruned is set aside in the state directory, not deleted.
 func (l *Living) prune(c *conf, f *feed) {
 	now := c.Clock()
 	l.commit.Lock()
@@ -281,6 +345,9 @@ func (l *Living) prune(c *conf, f *feed) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	lists := l.snapshot.Load().lists
+	if !slices.ContainsFunc(f.present(), func(h *held) bool { return lists[h.key] != nil && !lists[h.key].stale(now, c.ClockSkew) }) {
+		return
+	}
 	var gone []key
 	for k, h := range f.held {
 		left := h.file == ""
@@ -301,12 +368,12 @@ func (l *Living) prune(c *conf, f *feed) {
 	l.snapshot.Store(l.snapshot.Load().with(nil, gone))
 	for _, k := range gone {
 		if l.store != nil {
-			if err := l.store.remove(k.file()); err != nil {
-				c.log(slog.LevelError, "a list that ended could not be removed", "source", f.source.Name, "failure", StateNotWritten, "error", err)
+			if err := l.store.setAside(k.file()); err != nil {
+				c.log(slog.LevelError, "a list that ended could not be set aside", "source", f.source.Name, "failure", StateNotWritten, "error", err)
 			}
 		}
 	}
-	c.log(slog.LevelInfo, "stale lists forgotten that their source no longer gives", "source", f.source.Name, "lists", len(gone))
+	c.log(slog.LevelInfo, "stale lists left service that their source no longer gives", "source", f.source.Name, "lists", len(gone))
 }
 
 // past says whether a list is beyond its nextUpdate.
