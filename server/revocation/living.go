@@ -32,7 +32,8 @@ type Living struct {
 	// mu guards the books: feeds and everything in them. It is held for moments only, and
 	// never by List.
 	mu      sync.Mutex
-	feeds   map[string]*feed // by source name
+	feeds   map[string]*feed  // by source name
+	broken  map[string]record // by key in the state directory: lists whose index is to be built again, and that do not serve until then
 	running bool
 	aia     *responder // stands for all responders that certificates name; immutable
 }
@@ -50,7 +51,6 @@ type feed struct {
 	current    *held // of a URL: the list it gave last
 	validators validators
 	seen       map[string]*visit // of a directory: its files as found last
-	broken     map[string]record // by key: lists of the state directory whose index is to be built again
 	streak     int               // visits in a row that brought nothing fresh
 	next       time.Time         // zero: at once
 	busy       bool              // Run has a visit under way
@@ -70,14 +70,17 @@ type validators struct{ etag, lastModified string }
 
 // New makes the index and loads the state directory, so that what was known before the
 // last stop is served at once, without network. Close it after Run has ended.
-func New(c Config) (*Living, error) {
+func New(c Config) (*Living, error) { return open(c, nil) }
+
+// open is New; step may be nil (store.step).
+func open(c Config, step func(string)) (*Living, error) {
 	conf, err := c.complete()
 	if err != nil {
 		return nil, err
 	}
 	l := &Living{
 		limit: newLimits(conf.MaxConcurrent, conf.MaxPerHost), builds: newBuilds(), wake: make(chan struct{}, 1),
-		feeds: make(map[string]*feed), aia: newResponder(Responder{Name: aiaName}),
+		feeds: make(map[string]*feed), broken: make(map[string]record), aia: newResponder(Responder{Name: aiaName}),
 	}
 	l.conf.Store(conf)
 	l.snapshot.Store(emptySnapshot())
@@ -95,6 +98,7 @@ func New(c Config) (*Living, error) {
 		conf.Logger.Error("the state directory cannot be written: lists will serve from memory only",
 			"failure", StateNotWritten, "directory", conf.StateDir, "error", err)
 	}
+	l.store.step = step
 	l.snapshot.Store(emptySnapshot().with(l.load(conf), nil))
 	if err := l.store.tidy(); err != nil {
 		conf.Logger.Error("what an earlier process left in the state directory could not be removed", "failure", StateNotWritten, "error", err)
@@ -106,7 +110,7 @@ func New(c Config) (*Living, error) {
 }
 
 func newFeed(s Source) *feed {
-	f := &feed{source: s, turn: make(chan struct{}, 1), held: make(map[key]*held), seen: make(map[string]*visit), broken: make(map[string]record)}
+	f := &feed{source: s, turn: make(chan struct{}, 1), held: make(map[key]*held), seen: make(map[string]*visit)}
 	f.turn <- struct{}{}
 	return f
 }

@@ -53,6 +53,7 @@ func (l *Living) load(c *conf) []*live {
 		err := l.store.moveAside(former)
 		c.Logger.Warn("lists of the layout before this one were set aside, and are fetched anew", "files", len(former), "error", err)
 	}
+	clear(l.broken)
 	all := make([]opened, len(keys))
 	var next atomic.Int64
 	var rebuilt atomic.Int64
@@ -72,7 +73,7 @@ func (l *Living) load(c *conf) []*live {
 		case o.failure != "":
 			l.disbelieve(c, keys[i], o.failure, o.err)
 		case o.next == nil:
-			o.feed.broken[keys[i]] = o.about
+			l.broken[keys[i]] = o.about
 			c.Logger.Error("an index of the state directory is built again before it serves", "source", o.feed.source.Name, "failure", IndexDamaged, "error", o.err)
 		default:
 			lists = append(lists, o.feed.enter(&o))
@@ -223,7 +224,7 @@ func (l *Living) damaged(c *conf, x *live) {
 		f.held[x.key].status.fail(c.Clock(), IndexDamaged)
 		f.next = time.Time{}
 		if l.store != nil && x.unsafe == nil {
-			f.broken[x.key.file()] = x.about
+			l.broken[x.key.file()] = x.about
 		} else { // there is nothing to build it from
 			l.forget(x.key)
 		}
@@ -259,23 +260,31 @@ func (l *Living) mend(ctx context.Context, c *conf, f *feed) error {
 	}
 	l.mu.Lock()
 	var keys []string
-	for key := range f.broken {
-		keys = append(keys, key)
+	for key, about := range l.broken {
+		if l.feedOf(&about) == f {
+			keys = append(keys, key)
+		}
 	}
 	l.mu.Unlock()
 	slices.Sort(keys)
 	for _, key := range keys {
-		if err := l.mendOne(ctx, c, f, key); err != nil {
+		if err := l.mendOne(ctx, c, key); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (l *Living) mendOne(ctx context.Context, c *conf, f *feed, key string) error {
+// mendOne builds the index of a key again, if it is to be. Of several at once the first does.
+func (l *Living) mendOne(ctx context.Context, c *conf, key string) error {
 	l.mu.Lock()
-	o := opened{about: f.broken[key], feed: f, proven: true}
+	about, broken := l.broken[key]
+	o := opened{about: about, feed: l.feedOf(&about), proven: true}
 	l.mu.Unlock()
+	if !broken || o.feed == nil {
+		return nil
+	}
+	f := o.feed
 	image, err := l.rebuild(ctx, c, key, &o.about)
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -292,15 +301,17 @@ func (l *Living) mendOne(ctx context.Context, c *conf, f *feed, key string) erro
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(f.broken, key)
-	if l.store.counts[key] != o.about.Generation {
-		return nil // a newer one came
+	if still, broken := l.broken[key]; !broken || still.Generation != about.Generation {
+		return nil
 	}
+	delete(l.broken, key)
 	if o.next == nil {
 		l.disbelieve(c, key, o.failure, err)
-		for k := range f.held {
-			if k.file() == key {
-				l.forget(k)
+		for _, g := range l.feeds {
+			for k := range g.held {
+				if k.file() == key {
+					g.forget(k)
+				}
 			}
 		}
 		return nil

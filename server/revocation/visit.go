@@ -115,6 +115,10 @@ func (l *Living) offer(ctx context.Context, c *conf, f *feed, body *spool, about
 	if found := l.outOfLine(f, next); len(found) > 0 {
 		return nil, l.refuse(c, f, next, found), nil
 	}
+	// The list that is held against this one may be out of service just now.
+	if err := l.mendOne(ctx, c, next.key.file()); err != nil {
+		return nil, nil, err
+	}
 	about.Digest = digestOf(d.image)
 	if h, failures, known := l.unchanged(ctx, c, f, next, about); known {
 		return h, failures, nil
@@ -199,6 +203,7 @@ func (l *Living) replace(c *conf, x *live, placed bool) {
 		last.unsafe.kept = false
 		last.unsafe.discard()
 	}
+	l.book(func() { delete(l.broken, x.key.file()) })
 	if placed {
 		if err := l.store.count(x.key.file(), x.about.Generation); err != nil {
 			c.log(slog.LevelWarn, "the files of a list that was replaced could not be removed", "source", x.source, "error", err)
