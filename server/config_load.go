@@ -60,7 +60,7 @@ func (c *Config) resolve(folder string) {
 		paths = append(paths, &c.Anchors.Files[i].File)
 	}
 	for i := range c.Revocation.Sources {
-		paths = append(paths, &c.Revocation.Sources[i].Directory)
+		paths = append(paths, &c.Revocation.Sources[i].Directory, &c.Revocation.Sources[i].Manifest)
 	}
 	for _, p := range paths {
 		if *p != "" && !filepath.IsAbs(*p) {

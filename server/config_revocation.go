@@ -38,7 +38,8 @@ type Revocation struct {
 	MaxPerHost int `yaml:"max_per_host"`
 }
 
-// ListSource is where lists come from: a URL, which gives one, or a drop directory, which may have many.
+// ListSource is where lists come from: a URL, which gives one, a drop directory, which may have many, or a manifest, which names
+// thousands of URLs.
 type ListSource struct {
 	// Name, unique among sources and responders.
 	Name string `yaml:"name"`
@@ -46,9 +47,11 @@ type ListSource struct {
 	URL string `yaml:"url"`
 	// Directory in which every *.crl is a list in DER. Move files into it, so that none is seen half written.
 	Directory string `yaml:"directory"`
+	// Manifest is a CSV file (RFC 4180, UTF-8) with the header name,url,partition,issuer_key_id: a row for each partition. The last two may be empty. It is read again on SIGHUP.
+	Manifest string `yaml:"manifest"`
 	// Optional: the server is ready also while this source is not fresh. Its certificates have the status UNKNOWN then.
 	Optional bool `yaml:"optional"`
-	// Period between visits; 0 means 1h for a URL and 1m for a directory.
+	// Period between visits; 0 means 1h for a URL and 1m for a directory. Those to the rows of a manifest are spread over it.
 	Period time.Duration `yaml:"period"`
 	// Jitter is the share of the period by which visits come earlier, at random, below 1; 0 means 0.1.
 	Jitter float64 `yaml:"jitter"`
@@ -138,7 +141,7 @@ func (r *Revocation) evidence(set *anchors.Set, profiles profile.Set) (revocatio
 
 func (s *ListSource) source() (revocation.Source, error) {
 	out := revocation.Source{
-		Name: s.Name, URL: s.URL, Directory: s.Directory, Required: !s.Optional, Period: s.Period, Jitter: s.Jitter,
+		Name: s.Name, URL: s.URL, Directory: s.Directory, Manifest: s.Manifest, Required: !s.Optional, Period: s.Period, Jitter: s.Jitter,
 		Timeout: s.Timeout, Stall: s.Stall, MaxSize: s.MaxSize, MaxLists: s.MaxLists,
 		Bounds: crl.Bounds{Growth: s.MaxGrowth, Shrink: s.MaxShrink},
 	}

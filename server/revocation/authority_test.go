@@ -318,3 +318,6 @@ func parseCertificate(t testing.TB, der []byte) *x509.Certificate {
 	}
 	return c
 }
+
+// newBody is a response's.
+func newBody(data []byte) io.ReadCloser { return io.NopCloser(bytes.NewReader(data)) }

@@ -83,7 +83,8 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// Source is where lists come from: a URL, which gives one, or a directory, which may have many.
+// Source is where lists come from: a URL, which gives one, a directory, which may have many, or a manifest, which names many
+// URLs.
 type Source struct {
 	// Name, unique among sources and responders: letters, digits, '.', '_', '-'.
 	Name string
@@ -94,9 +95,12 @@ type Source struct {
 	// Directory in which every *.crl is a list in DER. Move files into it, so that none is
 	// seen half written.
 	Directory string
+	// Manifest is a file that names partitions, each with a URL of its own; see manifest.go.
+	Manifest string
 	// Required: the server is not ready while this source is not fresh.
 	Required bool
-	// Period between visits; 0 means an hour for a URL and a minute for a directory.
+	// Period between visits; 0 means an hour for a URL and a minute for a directory. The visits to the rows of a manifest are
+	// spread over it.
 	Period time.Duration
 	// Jitter is the share of the period by which visits come earlier, at random, below 1;
 	// 0 means 0.1.
@@ -118,7 +122,9 @@ type Source struct {
 	// Bounds are how much a list may change at once.
 	Bounds crl.Bounds
 
-	ldap *ldapTarget // of an LDAP URL
+	manifest string      // the source that it is a row of; empty: none
+	ldap     *ldapTarget // of an LDAP URL
+	promised string      // Partition as text
 }
 
 // Responder answers OCSP for one key of an issuer.
@@ -153,11 +159,14 @@ const (
 var (
 	nameForm   = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
 	digestForm = regexp.MustCompile(`^([0-9a-f]{2}){20,64}$`)
+
+	errNameForm = errors.New("a name is letters, digits, '.', '_' and '-'")
 )
 
 // conf is a Config that was checked and completed. It is immutable.
 type conf struct {
 	Config
+	feeds      []Source              // all that is visited: the sources, and for a manifest its rows
 	responders map[string]*responder // by issuer key identifier
 	admitted   map[string]bool       // by digest
 	desk       *desk                 // what it holds is of these anchors and responders
@@ -216,7 +225,7 @@ func (c Config) complete() (*conf, error) {
 	names := make(map[string]bool)
 	claim := func(name string) error {
 		if !nameForm.MatchString(name) {
-			return errors.New("a name is letters, digits, '.', '_' and '-'")
+			return errNameForm
 		}
 		if names[name] || name == aiaName {
 			return errors.New("the name is taken")
@@ -231,9 +240,14 @@ func (c Config) complete() (*conf, error) {
 		if err == nil {
 			err = s.complete(c.Anchors)
 		}
+		feeds := []Source{*s}
+		if err == nil && s.Manifest != "" {
+			feeds, err = readManifest(s, c.Anchors)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("revocation: source %q: %w", s.Name, err)
 		}
+		out.feeds = append(out.feeds, feeds...)
 	}
 	for _, r := range c.Responders {
 		err := claim(r.Name)
@@ -261,14 +275,20 @@ func or[T comparable](value *T, otherwise T) {
 
 func (s *Source) complete(set *anchors.Set) error {
 	period := defaultPeriod
+	given := 0
+	for _, place := range []string{s.URL, s.Directory, s.Manifest} {
+		if place != "" {
+			given++
+		}
+	}
 	switch {
-	case (s.URL == "") == (s.Directory == ""):
-		return errors.New("either a URL or a directory")
+	case given != 1:
+		return errors.New("either a URL, or a directory, or a manifest")
 	case s.URL != "":
 		if err := s.completeURL(); err != nil {
 			return err
 		}
-	default:
+	case s.Directory != "":
 		period = defaultDirectoryPeriod
 		s.Directory = filepath.Clean(s.Directory)
 	}
@@ -288,6 +308,7 @@ func (s *Source) complete(set *anchors.Set) error {
 	if s.Partition != nil && s.Partition.Canonical() == "" {
 		return errors.New("the partition is not a name that can be compared")
 	}
+	s.promised = s.Partition.String()
 	if s.IssuerKeyID != nil {
 		return checkKeyID(set, s.IssuerKeyID)
 	}

@@ -24,6 +24,8 @@ const (
 	FetchTimeout Failure = "FETCH_TIMEOUT"
 	// FetchUnreachable: no connection, or none that TLS could trust.
 	FetchUnreachable Failure = "FETCH_UNREACHABLE"
+	// FetchHostResting: not asked, because the host did not answer several times in a row and is left alone for a while.
+	FetchHostResting Failure = "FETCH_HOST_RESTING"
 	// FetchStatus: an HTTP status other than 200, or 304 to a conditional request.
 	FetchStatus Failure = "FETCH_STATUS"
 	// FetchRedirect: too many redirects, or one to another scheme.
@@ -50,7 +52,7 @@ const (
 
 // Failures returns the closed set.
 func Failures() []Failure {
-	all := []Failure{FetchTimeout, FetchUnreachable, FetchStatus, FetchRedirect, FetchTooLarge, FetchInterrupted, FetchProtocol, FetchLDAPResult,
+	all := []Failure{FetchTimeout, FetchUnreachable, FetchHostResting, FetchStatus, FetchRedirect, FetchTooLarge, FetchInterrupted, FetchProtocol, FetchLDAPResult,
 		DirectoryUnreadable, DirectoryTooFull, StateNotWritten}
 	for _, r := range reason.All() {
 		if strings.HasPrefix(string(r.ID), "CRL_") || strings.HasPrefix(string(r.ID), "OCSP_") {
@@ -110,6 +112,8 @@ var (
 
 	errNotSpooled = errors.New("revocation: the list could not be kept")
 )
+
+func unknownSource(name string) error { return fmt.Errorf("%w: %s", ErrUnknownSource, name) }
 
 // failureOf sorts an error of a fetch into the closed set.
 func failureOf(err error) Failure {

@@ -1,10 +1,7 @@
 package revocation
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,7 +29,9 @@ type Living struct {
 	// mu guards the books: feeds and everything in them. It is held for moments only, and
 	// never by List.
 	mu      sync.Mutex
-	feeds   map[string]*feed  // by source name
+	feeds   map[string]*feed // by source name
+	agenda  agenda
+	round   round
 	broken  map[string]record // by key in the state directory: lists whose index is to be built again, and that do not serve until then
 	running bool
 	aia     *responder // stands for all responders that certificates name; immutable
@@ -43,6 +42,7 @@ var _ certs.Revocation = (*Living)(nil)
 // feed is a source with what came of it.
 type feed struct {
 	source Source        // immutable
+	host   string        // whom a visit asks; empty for a directory. Immutable
 	turn   chan struct{} // holds one token: one visit at a time
 
 	// The following are guarded by Living.mu.
@@ -53,7 +53,10 @@ type feed struct {
 	seen       map[string]*visit // of a directory: its files as found last
 	streak     int               // visits in a row that brought nothing fresh
 	next       time.Time         // zero: at once
-	busy       bool              // Run has a visit under way
+	busy       bool              // in Run's line, or visited by it
+	spread     bool              // its visits have a place of their own in the period
+	at         time.Time         // when Run has to look at it
+	slot       int               // in the agenda
 	said       State             // last logged
 }
 
@@ -79,14 +82,15 @@ func open(c Config, step func(string)) (*Living, error) {
 		return nil, err
 	}
 	l := &Living{
-		limit: newLimits(conf.MaxConcurrent, conf.MaxPerHost), builds: newBuilds(), wake: make(chan struct{}, 1),
+		limit: newLimits(conf), builds: newBuilds(), wake: make(chan struct{}, 1),
 		feeds: make(map[string]*feed), broken: make(map[string]record), aia: newResponder(Responder{Name: aiaName}),
 	}
 	l.conf.Store(conf)
 	l.snapshot.Store(emptySnapshot())
-	for _, s := range conf.Sources {
+	for _, s := range conf.feeds {
 		l.feeds[s.Name] = newFeed(s)
 	}
+	l.agenda.reset(l.feeds)
 	if conf.StateDir == "" {
 		return l, nil
 	}
@@ -110,7 +114,7 @@ func open(c Config, step func(string)) (*Living, error) {
 }
 
 func newFeed(s Source) *feed {
-	f := &feed{source: s, turn: make(chan struct{}, 1), held: make(map[key]*held), seen: make(map[string]*visit)}
+	f := &feed{source: s, host: hostOf(&s), turn: make(chan struct{}, 1), held: make(map[key]*held), seen: make(map[string]*visit)}
 	f.turn <- struct{}{}
 	return f
 }
@@ -163,36 +167,6 @@ func (f *feed) hold(x *candidate, file string) *held {
 	}
 	h.file = file
 	return h
-}
-
-// Refresh visits one source now and waits for what comes of it. The error is an *Error,
-// or that of the context.
-func (l *Living) Refresh(ctx context.Context, name string) error {
-	l.mu.Lock()
-	f := l.feeds[name]
-	l.mu.Unlock()
-	if f == nil {
-		return fmt.Errorf("%w: %s", ErrUnknownSource, name)
-	}
-	return l.visit(ctx, f)
-}
-
-// RefreshAll visits all sources now and waits. The errors are joined.
-func (l *Living) RefreshAll(ctx context.Context) error {
-	l.mu.Lock()
-	names := make([]string, 0, len(l.feeds))
-	for name := range l.feeds {
-		names = append(names, name)
-	}
-	l.mu.Unlock()
-	slices.Sort(names)
-	errs := make([]error, len(names))
-	var jobs sync.WaitGroup
-	for i, name := range names {
-		jobs.Go(func() { errs[i] = l.Refresh(ctx, name) })
-	}
-	jobs.Wait()
-	return errors.Join(errs...)
 }
 
 func (l *Living) signal() {

@@ -27,10 +27,20 @@ func (l *Living) Reconfigure(c Config) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	feeds := make(map[string]*feed, len(next.Sources))
-	for _, s := range next.Sources {
+	feeds := make(map[string]*feed, len(next.feeds))
+	byPlace := make(map[string]*feed, len(l.feeds))
+	for _, f := range l.feeds {
+		byPlace[f.source.location()] = f
+	}
+	for _, s := range next.feeds {
 		f := newFeed(s)
-		if old := l.feeds[s.Name]; old != nil && old.source.location() == s.location() {
+		old := l.feeds[s.Name]
+		if old == nil || old.source.location() != s.location() {
+			if old = byPlace[s.location()]; s.URL == "" { // the lists of a directory have its name in theirs
+				old = nil
+			}
+		}
+		if old != nil {
 			f.inherit(old)
 		}
 		feeds[s.Name] = f
@@ -42,6 +52,7 @@ func (l *Living) Reconfigure(c Config) error {
 		}
 	}
 	l.feeds = feeds
+	l.agenda.reset(feeds)
 	l.conf.Store(next)
 	l.snapshot.Store(l.sift(next, before))
 	l.signal()
@@ -52,6 +63,11 @@ func (l *Living) Reconfigure(c Config) error {
 // looked at again, and all is visited soon: what was refused may pass now.
 func (f *feed) inherit(old *feed) {
 	f.status, f.held, f.current, f.validators, f.said = old.status, old.held, old.current, old.validators, old.said
+	for _, h := range f.held {
+		if f.source.URL != "" {
+			h.name = f.source.Name
+		}
+	}
 }
 
 // sift returns the snapshot of the lists that pass a configuration, and makes the feeds

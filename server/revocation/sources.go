@@ -81,7 +81,7 @@ func (c *conf) describe(f *feed, lists map[key]*live, now time.Time) SourceState
 // stateOf is the worst state of the lists that a source gives now. Called with mu held.
 func (c *conf) stateOf(f *feed, lists map[key]*live, now time.Time) State {
 	state := Missing
-	for _, h := range f.present() {
+	for h := range f.present() {
 		x := lists[h.key]
 		switch {
 		case x == nil:

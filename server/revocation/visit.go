@@ -13,7 +13,8 @@ import (
 	"github.com/tashika-jp/tashika/certs/reason"
 )
 
-// visit looks at a source once: fetch or read, gate, write, swap, and plan the next visit.
+// visit looks at a source once: fetch or read, gate, write, swap, and plan the next visit. Whoever calls it for a URL has a place
+// (see job.go).
 func (l *Living) visit(ctx context.Context, f *feed) error {
 	select {
 	case <-f.turn:
@@ -36,11 +37,6 @@ func (l *Living) visit(ctx context.Context, f *feed) error {
 }
 
 func (l *Living) visitURL(ctx context.Context, c *conf, f *feed) error {
-	release, err := l.limit.acquire(ctx, f.source.URL)
-	if err != nil {
-		return err
-	}
-	defer release()
 	l.mu.Lock()
 	known := f.validators
 	l.mu.Unlock()
@@ -350,7 +346,7 @@ func (l *Living) prune(c *conf, f *feed) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	lists := l.snapshot.Load().lists
-	if !slices.ContainsFunc(f.present(), func(h *held) bool { return lists[h.key] != nil && !lists[h.key].stale(now, c.ClockSkew) }) {
+	if !slices.ContainsFunc(slices.Collect(f.present()), func(h *held) bool { return lists[h.key] != nil && !lists[h.key].stale(now, c.ClockSkew) }) {
 		return
 	}
 	var gone []key
