@@ -130,6 +130,15 @@ func (l *limits) release(name string, now time.Time, came outcome) (rest time.Du
 	return rest, again
 }
 
+// rouse ends all rests: each host is tried by one visit.
+func (l *limits) rouse() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, h := range l.hosts {
+		h.until = time.Time{}
+	}
+}
+
 // changed is closed at the next release.
 func (l *limits) changed() <-chan struct{} {
 	l.mu.Lock()
@@ -355,7 +364,8 @@ func (l *Living) Refresh(ctx context.Context, name string) error {
 	return err
 }
 
-// RefreshAll visits all sources now and waits. What a host that does not answer leaves over fails. The errors are joined.
+// RefreshAll visits all sources now and waits. A host that rests is tried again, by one visit; what a host that does not answer
+// leaves over fails. The errors are joined.
 func (l *Living) RefreshAll(ctx context.Context) error {
 	l.mu.Lock()
 	all := make([]*feed, 0, len(l.feeds))
@@ -379,6 +389,7 @@ func (l *Living) refresh(ctx context.Context, feeds []*feed) error {
 		l.ended(err)
 	}
 	l.expect(len(feeds))
+	l.limit.rouse()
 	l.mu.Lock()
 	for _, f := range feeds {
 		if f.host == "" {

@@ -202,6 +202,10 @@ func TestHostThatDoesNotAnswer(t *testing.T) {
 		if s := sourceState(t, l, "jpki/one-0400"); s.Failure != FetchHostResting || s.Failures != 0 || s.State != Missing {
 			t.Errorf("%+v", s)
 		}
+		silent.Store(0)
+		if err := l.RefreshAll(context.Background()); err == nil || silent.Load() != 1 {
+			t.Errorf("a second time asked %d times: %v", silent.Load(), err)
+		}
 		// On schedule: one attempt after each rest, and the rests grow.
 		ctx, cancel := context.WithCancel(context.Background())
 		ended := make(chan error)
