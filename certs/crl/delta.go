@@ -54,7 +54,7 @@ func (k *Checker) views(all []scoped, found *reason.Findings) []*view {
 func (k *Checker) viewsOf(e scoped, deltas []*exhibit, found *reason.Findings) []*view {
 	var fresh []*exhibit
 	for _, d := range deltas {
-		switch applies, needed := d.updates(e.exhibit); {
+		switch applies, needed := d.updates(e.List); {
 		case !needed:
 		case !applies:
 			found.Add(true, reason.CRLBaseMismatch)
@@ -98,17 +98,17 @@ func (k *Checker) viewsOf(e scoped, deltas []*exhibit, found *reason.Findings) [
 
 // updates says whether a delta can bring a complete list of the same scope up to date, and whether it tells
 // anything that the list does not.
-func (d *exhibit) updates(e *exhibit) (applies, needed bool) {
+func (l *List) updates(complete *List) (applies, needed bool) {
 	switch {
-	case e.Number == nil:
+	case complete.Number == nil:
 		return false, true
 	// RFC 5280 section 5.2.4 (d): the complete list has a lower number than the delta.
-	case compareOctets(e.Number, d.Number) >= 0:
+	case compareOctets(complete.Number, l.Number) >= 0:
 		return false, false
 	}
 	// RFC 5280 section 5.2.4 (c): and one not lower than BaseCRLNumber; section 6.3.3 (c)(3): the authority
 	// key identifiers match. That issuer and scope do (c)(1), (2) has brought them together.
-	return compareOctets(e.Number, d.DeltaBase) >= 0 && sameKeyID(e.List, d.List), true
+	return compareOctets(complete.Number, l.DeltaBase) >= 0 && sameKeyID(complete, l), true
 }
 
 func sameKeyID(a, b *List) bool {
@@ -152,17 +152,13 @@ func (v *view) supersedes(other *view) bool {
 
 // ask looks for a certificate: RFC 5280 section 6.3.3 (i), (j), (k).
 func (v *view) ask(c *pkix.Certificate) {
+	var d Entry
+	changed := false
 	if v.delta != nil {
-		v.entry, v.found = v.delta.find(c)
+		d, changed = v.delta.find(c)
 	}
-	if v.found && v.entry.Reason != RemoveFromCRL {
-		return
-	}
-	removed := v.found
-	v.entry, v.found = v.complete.find(c)
-	// RFC 5280 section 5.3.1: removeFromCRL releases a hold, or tells that the certificate has expired. What was
-	// revoked for good stays so: beyond section 6.3.3 (k).
-	if removed && v.found && v.entry.Reason == CertificateHold {
-		v.entry, v.found = Entry{}, false
+	if v.entry, v.found = d, changed; !changed || d.Reason == RemoveFromCRL {
+		e, found := v.complete.find(c)
+		v.entry, v.found = updated(d, changed, e, found)
 	}
 }

@@ -2,6 +2,7 @@ package crl
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 	"time"
 
@@ -9,6 +10,12 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
+
+// Entry is what a list says of a revoked certificate.
+type Entry struct {
+	RevocationTime time.Time
+	Reason         Reason // Unspecified if the entry gives none
+}
 
 // The identifiers of the extensions that are read, as whole elements: comparing them so
 // costs no allocation.
@@ -135,13 +142,14 @@ func (l *List) find(c *pkix.Certificate) (best Entry, found bool) {
 		if !ours {
 			return Entry{}, false
 		}
-		x := serials{version: l.Version, entries: l.RawEntries}
-		for offset := 0; offset < len(x.entries); {
-			serial, next := x.serialAt(offset)
+		for rest := l.RawEntries; len(rest) > 0; {
+			entry, serial := firstEntry(rest)
 			if bytes.Equal(serial, c.SerialNumber) {
-				best, found = gravest(best, found, x.entryAt(uint32(offset))), true
+				s := cryptobyte.String(entry)
+				e, _ := readEntry(&s, l.Version) // Parse has read it before
+				best, found = gravest(best, found, Entry{e.revoked, e.reason}), true
 			}
-			offset = next
+			rest = rest[len(entry):]
 		}
 		return best, found
 	}
@@ -166,6 +174,15 @@ func (l *List) find(c *pkix.Certificate) (best Entry, found bool) {
 	return best, found
 }
 
+// firstEntry is the first of entries that Parse has read before, whole, and its serial number.
+func firstEntry(entries []byte) (entry, serial []byte) {
+	header, content, _ := measure(entries)
+	entry = entries[:header+int(content)]
+	serial = entry[header:]
+	header, content, _ = measure(serial)
+	return entry, serial[header : header+int(content)]
+}
+
 func gravest(best Entry, found bool, e Entry) Entry {
 	if !found || graver(e, best) {
 		return e
@@ -178,4 +195,13 @@ func anyNamed(certificateIssuer []byte, keys []string) bool {
 	s := cryptobyte.String(certificateIssuer)
 	names, _ := pkix.ReadGeneralNames(&s, asn1.SEQUENCE) // Parse has read them before
 	return slices.ContainsFunc(names, func(name pkix.GeneralName) bool { return slices.Contains(keys, generalNameKey(name)) })
+}
+
+// compareOctets orders INTEGER contents: by length, then octet by octet. For numbers that are
+// not negative that is their order; for all it is a total order, which is all a search needs.
+func compareOctets(a, b []byte) int {
+	if c := cmp.Compare(len(a), len(b)); c != 0 {
+		return c
+	}
+	return bytes.Compare(a, b)
 }

@@ -2,7 +2,6 @@ package crl
 
 import (
 	"bytes"
-	"maps"
 	"slices"
 	"time"
 
@@ -43,6 +42,8 @@ func (e *exhibit) judge(o *CheckOptions) {
 	e.judged = true
 	names := e.checkPoint(&e.form)
 	e.unscoped = len(e.form) > 0
+	// A list of an image has no octets: what it says of a certificate is not there to be found.
+	e.form.Add(e.Raw == nil, reason.CRLFormatFailure)
 	e.checkForm(&e.form)
 	// RFC 5280 section 5.3.3: only an indirect list has entries that name an issuer. Whether to believe the list or
 	// the entry is not known.
@@ -50,22 +51,18 @@ func (e *exhibit) judge(o *CheckOptions) {
 	// RFC 5280 section 5.2.4: a delta without number cannot be held against a complete list.
 	e.form.Add(e.DeltaBase != nil && e.Number == nil, reason.CRLNumberMissing)
 	if o.Strict {
-		e.checkProfile(&e.form)
+		e.checkProfile(&e.form, e.repeats())
 	}
 	e.form.Add(tooEarly(e.ThisUpdate, o.At, o.Skew), reason.CRLNotYetValid)
 	e.age.Add(e.NextUpdate.IsZero() && o.MaxAge == 0, reason.CRLNextUpdateMissing)
 	checkAge(&e.age, e.ThisUpdate, e.NextUpdate, o.At, o.Skew, o.MaxAge)
-	e.scope = lengthed(e.issuer)
-	if e.IDP == nil {
-		return
-	}
+	e.scope = lengthed(e.issuer) + scopeKey(e.IDP, names)
 	if names != nil {
 		e.names = make(map[string]struct{}, len(names))
 	}
 	for _, name := range names {
 		e.names[generalNameKey(name)] = struct{}{}
 	}
-	e.scope += e.IDP.scope(slices.Sorted(maps.Keys(e.names)))
 }
 
 // signedBy returns who signed the list, or why nobody who counts did. The answer is found once.

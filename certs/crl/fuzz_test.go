@@ -31,10 +31,13 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		rewritten(t, l)
-		x := newSerials(l)
-		for serial := range l.Entries() {
-			if _, ok := x.lookup(serial); !ok {
-				t.Errorf("entry %x is not found", serial)
+		if i, err := l.image(); (err != nil) != l.longSerial {
+			t.Errorf("no image: %v", err)
+		} else if err == nil {
+			for serial := range l.Entries() {
+				if _, ok, err := i.lookup(serial); err != nil || !ok {
+					t.Errorf("entry %x is not found", serial)
+				}
 			}
 		}
 		if y, found := NewIndex(l, a.cert, a.public, allowed); (y == nil) == (len(found) == 0) {
@@ -57,16 +60,15 @@ func rewritten(t *testing.T, l *List) {
 		t.Error("the list is not what was read")
 	}
 	var entries []byte
-	x := serials{version: l.Version, entries: l.RawEntries}
-	for offset := 0; offset < len(l.RawEntries); {
-		_, next := x.serialAt(offset)
-		raw := cryptobyte.String(l.RawEntries[offset:next])
+	for left := l.RawEntries; len(left) > 0; {
+		entry, serial := firstEntry(left)
+		raw := cryptobyte.String(entry)
 		e, ok := readEntry(&raw, l.Version)
-		if !ok || len(raw) > 0 {
+		if !ok || len(raw) > 0 || !bytes.Equal(e.serial, serial) {
 			t.Fatal("an entry is not where it was read")
 		}
-		begin, _ := header(l.RawEntries[offset:next])
-		content := l.RawEntries[offset+begin : next]
+		begin, _, _ := measure(entry)
+		content := entry[begin:]
 		head := append(wrap(cb.INTEGER, e.serial), timeOf(e.revoked, content[len(wrap(cb.INTEGER, e.serial))])...)
 		if !bytes.HasPrefix(content, head) {
 			t.Errorf("entry % x is not % x", content, head)
@@ -76,7 +78,7 @@ func rewritten(t *testing.T, l *List) {
 			t.Errorf("entry % x has other extensions", content)
 		}
 		entries = append(entries, seq(head, rest)...)
-		offset = next
+		left = left[len(entry):]
 	}
 	if !bytes.Equal(entries, l.RawEntries) {
 		t.Error("the entries are not what was read")

@@ -1,13 +1,15 @@
 package crl
 
 import (
-	"bytes"
 	"crypto"
 	"errors"
 	"fmt"
 	"hash"
 	"io"
 	"iter"
+	"runtime"
+	"runtime/debug"
+	"sync/atomic"
 
 	"github.com/tashika-jp/tashika/certs/pkix"
 	"github.com/tashika-jp/tashika/certs/reason"
@@ -17,8 +19,8 @@ import (
 var (
 	// ErrFormat: the list, not the source or the storage, is at fault. Its text may quote the list.
 	ErrFormat = errors.New("crl: malformed list")
-	// ErrDamaged: an index is not what was built: cut off, of another version, or a checksum is wrong. It
-	// has to be built again from the list.
+	// ErrDamaged: an index is not what was built: cut off, of another version, a checksum is wrong, or its octets cannot be
+	// read. It has to be built again from the list.
 	ErrDamaged = errors.New("crl: damaged index")
 )
 
@@ -35,38 +37,128 @@ type BuildOptions struct {
 	// Scratch makes a place for entries that have to be put in order, where they are too many for memory; nil means memory.
 	Scratch func() (Storage, error)
 	// NewHash makes the hash of what is signed; nil means crypto.Hash.New. A caller with processors to spare returns one that
-	// works beside the reading.
+	// works beside the reading. It is asked once at most, and for the sum only if the list is well-formed.
 	NewHash func(crypto.Hash) hash.Hash
 }
 
-// Build reads a list in one pass and writes its index, in memory that does not grow with the list. It believes nothing: OpenImage and
-// Authenticate do. It returns what the list says of itself, with its digest and without its octets, and the size of the index. The error
-// is ErrFormat, or that of the source, the output or the scratch.
+// Build reads a list of any size in one pass and writes its index, in memory that does not grow with the list. It believes nothing:
+// OpenImage and Authenticate do. It refuses what Parse refuses, and besides serial numbers of more than 20 octets, 21 with a leading zero
+// (RFC 5280 section 4.1.2.2), more than 64 KiB before the entries or in one of them, and more than 128 KiB behind them. It returns what the
+// list says of itself, with its digest and without its octets, and the size of the index. The error is ErrFormat, or that of the
+// source, the output or the scratch.
 func Build(src io.Reader, o BuildOptions) (l *List, size int64, err error) {
-	der, err := io.ReadAll(src)
-	if err != nil {
-		return nil, 0, err
+	scratch, newHash := o.Scratch, o.NewHash
+	if scratch == nil {
+		scratch = newMemory
 	}
-	if l, err = Parse(der); err != nil {
+	if newHash == nil {
+		newHash = crypto.Hash.New
+	}
+	w, t := windowOver(src, newHash), newTableWriter(o.Output, scratch)
+	l = new(List)
+	switch err = l.read(w, t.add); {
+	case w.failed != nil:
+		return nil, 0, w.failed
+	case err != nil:
 		return nil, 0, fmt.Errorf("%w: %w", ErrFormat, err)
 	}
-	n, err := o.Output.WriteAt(der, 0)
-	return l, int64(n), err
+	meta := l.meta()
+	if size, err = t.finish(meta); err != nil {
+		return nil, 0, err
+	}
+	l, err = readMeta(meta)
+	return l, size, err
+}
+
+// image is the image of a list that is in memory.
+func (l *List) image() (*Image, error) {
+	var out Memory
+	t := newTableWriter(&out, newMemory)
+	read := List{Version: l.Version}
+	if err := read.readEntries(windowOn(l.RawEntries), int64(len(l.RawEntries)), t.add); err != nil {
+		return nil, err
+	}
+	if _, err := t.finish(l.meta()); err != nil {
+		return nil, err
+	}
+	return OpenImage(out.Bytes())
+}
+
+// Memory is a Storage in memory. The zero value is empty.
+type Memory struct{ octets []byte }
+
+func newMemory() (Storage, error) { return new(Memory), nil }
+
+// Bytes are what was written. They are good until the next write.
+func (m *Memory) Bytes() []byte { return m.octets }
+
+// ReadAt is that of io.ReaderAt.
+func (m *Memory) ReadAt(p []byte, off int64) (n int, err error) {
+	if off < 0 {
+		return 0, errors.New("crl: negative offset")
+	}
+	if off < int64(len(m.octets)) {
+		n = copy(p, m.octets[off:])
+	}
+	if n < len(p) {
+		err = io.EOF
+	}
+	return n, err
+}
+
+// WriteAt is that of io.WriterAt. Octets before an offset that nobody wrote are zero.
+func (m *Memory) WriteAt(p []byte, off int64) (n int, err error) {
+	if off < 0 {
+		return 0, errors.New("crl: negative offset")
+	}
+	if end := int(off) + len(p); end > len(m.octets) {
+		m.octets = append(m.octets, make([]byte, end-len(m.octets))...)
+	}
+	return copy(m.octets[off:], p), nil
 }
 
 // Image is an index as it was built, and nobody's word yet. What it returns does not alias the octets that it was opened from, which have to
-// stay readable as long as the Image is reachable; an Index keeps its Image reachable.
+// stay readable as long as the Image is reachable; an Index keeps its Image reachable. Octets of a mapped file that cannot be read any
+// more, because the file was cut off or the disk is broken, are a damage like others.
 type Image struct {
-	list *List
+	list    *List
+	table   *table
+	faulted atomic.Bool
 }
 
 // OpenImage opens an index in time that does not depend on its size. It does not copy the octets. The error is ErrDamaged.
 func OpenImage(data []byte) (*Image, error) {
-	l, err := Parse(bytes.Clone(data))
-	if err != nil {
-		return nil, ErrDamaged
+	i := new(Image)
+	if err := i.open(data); err != nil {
+		return nil, err
 	}
-	return &Image{l}, nil
+	return i, nil
+}
+
+func (i *Image) open(data []byte) (err error) {
+	defer i.caught(debug.SetPanicOnFault(true), &err)
+	var meta []byte
+	if i.table, meta, err = openTable(data); err == nil {
+		i.list, err = readMeta(meta)
+	}
+	return err
+}
+
+// caught ends what touches the octets of the image: it makes a fault of the memory an error, and keeps the image reachable until then. It is
+// deferred, with what debug.SetPanicOnFault(true) returned.
+func (i *Image) caught(before bool, err *error) { i.settle(recover(), before, err) }
+
+func (i *Image) settle(fault any, before bool, err *error) {
+	debug.SetPanicOnFault(before)
+	runtime.KeepAlive(i)
+	if fault == nil {
+		return
+	}
+	if _, is := fault.(interface{ Addr() uintptr }); !is {
+		panic(fault)
+	}
+	i.faulted.Store(true)
+	*err = ErrDamaged
 }
 
 // List is what the list says of itself, without its octets.
@@ -74,23 +166,24 @@ func (i *Image) List() *List { return i.list }
 
 // Authenticate is NewIndex of the list that the image was built from.
 func (i *Image) Authenticate(issuer *pkix.Certificate, key *signature.PublicKey, allow signature.AllowList) (*Index, []reason.ID) {
-	return NewIndex(i.list, issuer, key, allow)
+	var found reason.Findings
+	if i.list.authenticate(&found, issuer, key, allow); len(found) > 0 {
+		return nil, found
+	}
+	return i.index(issuer), nil
 }
 
-// WithDelta is an index that answers from a complete list and a delta of it (RFC 5280 section 5.2.4). The one that it is made
-// from must not have a delta itself.
-func (x *Index) WithDelta(delta *Image, issuer *pkix.Certificate, key *signature.PublicKey, allow signature.AllowList) (*Index, []reason.ID) {
-	return nil, []reason.ID{reason.CRLIsDelta}
+func (i *Image) lookup(serial []byte) (e Entry, found bool, err error) {
+	defer i.caught(debug.SetPanicOnFault(true), &err)
+	return i.table.lookup(serial)
 }
 
-// Blocks is how many parts of the index have a checksum of their own.
-func (x *Index) Blocks() int { return 0 }
+func (i *Image) checkBlock(n int) (err error) {
+	defer i.caught(debug.SetPanicOnFault(true), &err)
+	return i.table.checkBlock(n)
+}
 
-// CheckBlock checks one part of the index, 0 to Blocks-1, again. The error is ErrDamaged.
-func (x *Index) CheckBlock(int) error { return nil }
-
-// Damaged says whether a part of the index was ever found damaged.
-func (x *Index) Damaged() bool { return false }
+func (i *Image) damaged() bool { return i.faulted.Load() || i.table.damaged() }
 
 // Listed is an entry with its serial number, the content octets of the INTEGER. They are good until the next one.
 type Listed struct {
@@ -98,62 +191,34 @@ type Listed struct {
 	Entry
 }
 
-// All goes through the entries in the order of serial numbers: by length of the content octets, then octet by octet. An error ends it.
-func (x *Index) All() iter.Seq2[Listed, error] {
+// all goes through the entries in the order of serial numbers. An error ends it.
+func (i *Image) all() iter.Seq2[Listed, error] {
 	return func(yield func(Listed, error) bool) {
-		for _, offset := range x.serials.order {
-			serial, _ := x.serials.serialAt(int(offset))
-			if !yield(Listed{serial, x.serials.entryAt(offset)}, nil) {
-				return
-			}
+		if err := i.each(yield); err != nil {
+			yield(Listed{}, err)
 		}
 	}
 }
 
-// Change is what became of a serial number from one list to another.
-type Change struct {
-	Serial   []byte // content octets of the INTEGER, good until the next one
-	Old, New *Entry // nil: not listed; both differ if neither is nil. Good until the next one
-}
-
-// Diff tells what changed between two lists, in the order of serial numbers, in memory that does not grow with them. An error ends it.
-func Diff(old, new *Index) iter.Seq2[Change, error] { return Changes(old.All(), new.All()) }
-
-// Changes is Diff of entries in the order of Index.All.
-func Changes(old, new iter.Seq2[Listed, error]) iter.Seq2[Change, error] {
-	return func(yield func(Change, error) bool) {
-		next, stop := iter.Pull2(new)
-		defer stop()
-		n, err, more := next()
-		for o, oldErr := range old {
-			for more && err == nil && oldErr == nil && compareOctets(n.Serial, o.Serial) < 0 {
-				if !yield(Change{n.Serial, nil, &n.Entry}, nil) {
-					return
-				}
-				n, err, more = next()
-			}
-			switch {
-			case oldErr != nil || err != nil:
-				yield(Change{}, errors.Join(oldErr, err))
-				return
-			case !more || !bytes.Equal(n.Serial, o.Serial):
-				if !yield(Change{o.Serial, &o.Entry, nil}, nil) {
-					return
-				}
-			default:
-				if n.Entry != o.Entry && !yield(Change{o.Serial, &o.Entry, &n.Entry}, nil) {
-					return
-				}
-				n, err, more = next()
-			}
+// each is all but for faults, which it returns. One of whoever the entries are given to is not its own, nor may he touch the image's octets.
+func (i *Image) each(yield func(Listed, error) bool) (err error) {
+	before, ours := debug.SetPanicOnFault(true), true
+	defer func() {
+		if ours {
+			i.settle(recover(), before, &err)
 		}
-		for ; more; n, err, more = next() {
-			if err != nil || !yield(Change{n.Serial, nil, &n.Entry}, nil) {
-				if err != nil {
-					yield(Change{}, err)
-				}
-				return
-			}
+	}()
+	var serial [maxSerial]byte
+	for l, err := range i.table.all() {
+		l.Serial = append(serial[:0], l.Serial...)
+		debug.SetPanicOnFault(before)
+		ours = false
+		more := yield(l, err)
+		ours = true
+		debug.SetPanicOnFault(true)
+		if !more {
+			break
 		}
 	}
+	return nil
 }

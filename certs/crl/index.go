@@ -21,26 +21,55 @@ type Index struct {
 	idp         *IssuingDistributionPoint
 	names       []pkix.GeneralName // of idp, whole; nil if it has none
 	scope       pkix.Name
-	serials     serials
+	issuerKey   []byte // SubjectPublicKeyInfo
+	entries     int
+	image       *Image // of the complete list
+	delta       *Image // nil if there is none
 }
 
 // NewIndex authenticates a list and makes it fit for look-ups. The list is as Parse returned
 // it, the issuer is trusted, and the key is the issuer's. All findings are returned, and an
-// index only if there are none. Time is not asked here, but in CheckTimes at every use.
+// index only if there are none. Time is not asked here, but in CheckTimes at every use. The index does not alias the list.
 func NewIndex(l *List, issuer *pkix.Certificate, key *signature.PublicKey, allow signature.AllowList) (*Index, []reason.ID) {
+	hashed := *l
+	hashed.digest = l.Digest() // once, for the signature and for the image
 	var found reason.Findings
-	l.checkForm(&found)
-	l.checkComplete(&found)
-	names := l.checkScope(&found)
-	l.checkIssuer(&found, issuer)
-	l.checkSignature(&found, key, allow) // last, because it is dear; once, because nobody asks again
+	// Not one without its octets, which an image has: its entries would be lost. RFC 5280 section 4.1.2.2: not more than 20 octets.
+	found.Add(l.Raw == nil || l.longSerial, reason.CRLFormatFailure)
+	hashed.authenticate(&found, issuer, key, allow)
 	if len(found) > 0 {
 		return nil, found
 	}
-	return &Index{
-		issuer: l.Issuer, issuerKeyID: issuer.SubjectKeyID, thisUpdate: l.ThisUpdate, nextUpdate: l.NextUpdate,
-		number: l.Number, idp: l.IDP, names: names, scope: scopeOf(names), serials: newSerials(l),
-	}, nil
+	image, err := hashed.image()
+	if err != nil {
+		return nil, []reason.ID{reason.CRLIndexDamaged}
+	}
+	return image.index(issuer), nil
+}
+
+// authenticate finds why a list cannot be believed or not stand alone.
+func (l *List) authenticate(found *reason.Findings, issuer *pkix.Certificate, key *signature.PublicKey, allow signature.AllowList) {
+	l.checkForm(found)
+	// RFC 5280 section 5.2.4: a delta says only what has changed.
+	found.Add(l.DeltaBase != nil, reason.CRLIsDelta)
+	l.checkStated(found)
+	l.checkScope(found)
+	l.checkIssuer(found, issuer)
+	l.checkSignature(found, key, allow) // last, because it is dear; once, because nobody asks again
+}
+
+// index is the index of an image whose list was found to be the issuer's.
+func (i *Image) index(issuer *pkix.Certificate) *Index {
+	l := i.list
+	x := &Index{
+		issuer: l.Issuer, issuerKeyID: issuer.SubjectKeyID, issuerKey: issuer.RawSubjectPublicKeyInfo, thisUpdate: l.ThisUpdate, nextUpdate: l.NextUpdate,
+		number: l.Number, idp: l.IDP, entries: i.table.len(), image: i,
+	}
+	if l.IDP != nil {
+		x.names, _ = pointNames(l.Issuer, l.IDP.FullName, l.IDP.RelativeName)
+	}
+	x.scope = scopeOf(x.names)
+	return x
 }
 
 // checkForm: the list is one that anybody can use.
@@ -53,12 +82,10 @@ func (l *List) checkForm(found *reason.Findings) {
 	found.Add(!l.NextUpdate.IsZero() && !l.NextUpdate.After(l.ThisUpdate), reason.CRLFormatFailure)
 }
 
-// checkComplete: the list tells all there is, and says of when.
-func (l *List) checkComplete(found *reason.Findings) {
-	// RFC 5280 section 5.2.6: a freshestCRL that must be processed tells of deltas, and there are none here.
+// checkStated: the list says what an index needs, of when it is, and of nobody else's certificates.
+func (l *List) checkStated(found *reason.Findings) {
+	// RFC 5280 section 5.2.6: a freshestCRL that must be processed tells of deltas that nobody here looks for.
 	found.Add(l.FreshestCritical, reason.CRLUnknownCriticalExtension)
-	// RFC 5280 section 5.2.4: a delta says only what has changed.
-	found.Add(l.DeltaBase != nil, reason.CRLIsDelta)
 	// RFC 5280 section 5.3.3: certificateIssuer: this entry and those after it are about certificates
 	// of another issuer.
 	found.Add(l.CertificateIssuer, reason.CRLIsIndirect)
@@ -81,7 +108,7 @@ func (l *List) checkPoint(found *reason.Findings) []pkix.GeneralName {
 	return names
 }
 
-// checkScope: the list is a complete one of the issuer's own for its scope. It returns the names of the issuing
+// checkScope: the list is of the issuer's own certificates, and for all reasons. It returns the names of the issuing
 // distribution point.
 func (l *List) checkScope(found *reason.Findings) []pkix.GeneralName {
 	p := l.IDP
@@ -114,7 +141,7 @@ func (l *List) checkSignature(found *reason.Findings, key *signature.PublicKey, 
 		return
 	}
 	// RFC 5280 section 6.3.3 (g) (TestTrapSignatureNeverChecked).
-	found.Add(key.Verify(algorithm, l.RawTBS, l.Signature) != nil, reason.CRLSignatureInvalid)
+	found.Add(key.VerifyDigest(algorithm, l.Digest(), l.Signature) != nil, reason.CRLSignatureInvalid)
 }
 
 // ThisUpdate is the time that the list tells of.
@@ -127,7 +154,7 @@ func (x *Index) NextUpdate() time.Time { return x.nextUpdate }
 func (x *Index) Number() string { return new(big.Int).SetBytes(x.number).String() }
 
 // Entries is how many certificates the list says are revoked; one that is on it twice is one.
-func (x *Index) Entries() int { return len(x.serials.order) }
+func (x *Index) Entries() int { return x.entries }
 
 // Issuer is the name of the list's issuer, as the list has it.
 func (x *Index) Issuer() pkix.Name { return x.issuer }
@@ -139,14 +166,6 @@ func (x *Index) IssuerKeyID() []byte { return x.issuerKeyID }
 // point, and the empty name, which equals no certificate's, if it names one by
 // other means. Two lists of one issuer that differ in it are not replacements of each other.
 func (x *Index) Scope() pkix.Name { return x.scope }
-
-// Lookup finds a serial number, the content octets of its INTEGER exactly as pkix reads them
-// (not big.Int.Bytes, which lacks the sign). False means that the certificate is not on the list:
-// good if Covers and CheckTimes have nothing against it, and only then. The error is ErrDamaged, and means that nothing is known.
-func (x *Index) Lookup(serial []byte) (Entry, bool, error) {
-	e, found := x.serials.lookup(serial)
-	return e, found, nil
-}
 
 // CheckTimes checks that the list may be relied on at a time. The skew of clocks is
 // conceded to thisUpdate and nextUpdate; maxAge bounds the age of thisUpdate exactly, 0 being no bound.

@@ -1,9 +1,11 @@
 package crl
 
 import (
+	"crypto"
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"time"
 
 	"github.com/tashika-jp/tashika/certs/pkix"
@@ -49,19 +51,33 @@ type List struct {
 	// strict judge minds.
 	offProfile bool
 
+	// longSerial: an entry has a serial number of more octets than an index takes.
+	longSerial bool
+
 	Signature []byte // over RawTBS
+
+	// What a list is without its entries, as encoded: what is before them, the extensions with their tag (nil if absent), and the signatureValue.
+	head, extensions, signatureValue []byte
+
+	digest []byte // where the octets are gone
 }
 
 // Digest is the digest that the signature is over, under the hash of the signature algorithm: it names the list. It is
 // nil if the algorithm is not known.
 func (l *List) Digest() []byte {
-	a, err := signature.FromIdentifier(l.SignatureAlgorithm)
-	if err != nil || !a.Hash.Available() {
-		return nil
+	hash, known := l.hash()
+	if l.digest != nil || !known {
+		return l.digest
 	}
-	h := a.Hash.New()
+	h := hash.New()
 	h.Write(l.RawTBS)
 	return h.Sum(nil)
+}
+
+// hash is that of the signature algorithm.
+func (l *List) hash() (h crypto.Hash, known bool) {
+	a, err := signature.FromIdentifier(l.SignatureAlgorithm)
+	return a.Hash, err == nil && a.Hash.Available()
 }
 
 // maxNumberSize bounds cRLNumber, in octets. RFC 5280 section 5.2.3 wants up to 20 read.
@@ -80,111 +96,131 @@ var (
 // Parse reads one list, every entry of it, and nothing after it.
 func Parse(der []byte) (*List, error) {
 	l := &List{Raw: der}
-	if err := l.parse(); err != nil {
+	if err := l.read(windowOn(der), nil); err != nil {
 		return nil, fmt.Errorf("crl: %w", err)
 	}
 	return l, nil
 }
 
-func (l *List) parse() error {
-	input := cryptobyte.String(l.Raw)
-	var outer, tbs cryptobyte.String
-	if !input.ReadASN1(&outer, asn1.SEQUENCE) || !input.Empty() {
-		return errors.New("not exactly one SEQUENCE")
+// read reads a list to its end. Entries go to add, if there is one.
+func (l *List) read(w *window, add addEntry) error {
+	listEnd, ok := w.enter(math.MaxInt64)
+	if !ok {
+		return errors.New("not a SEQUENCE")
 	}
-	if !outer.ReadASN1Element(&tbs, asn1.SEQUENCE) {
+	signed := w.offset()
+	tbsEnd, ok := w.enter(listEnd)
+	if !ok {
 		return errors.New("no tbsCertList")
 	}
-	l.RawTBS = tbs
-	outerAlgorithm, err := pkix.ReadAlgorithmIdentifier(&outer)
-	if err != nil {
+	l.head = w.keep(w.rest(min(tbsEnd, w.offset()+w.head)))
+	rest := cryptobyte.String(l.head)
+	if err := l.parseHead(&rest); err != nil {
 		return err
 	}
-	var ok bool
-	if l.Signature, ok = pkix.ReadSignature(&outer); !ok || !outer.Empty() {
-		return errors.New("malformed signatureValue")
+	l.head = l.head[:len(l.head)-len(rest)]
+	w.pos += len(l.head)
+	if hash, known := l.hash(); known && w.newHash != nil {
+		w.digest, w.hashed, w.signedTo = w.newHash(hash), signed, tbsEnd
+		w.hash()
 	}
-	tbs.ReadASN1(&tbs, asn1.SEQUENCE)
-	if err := l.parseTBS(tbs); err != nil {
+	var entries, entriesEnd int64
+	hasEntries := rest.PeekASN1Tag(asn1.SEQUENCE)
+	if hasEntries {
+		// RFC 5280 section 5.1.2.6 wants it absent when nothing is revoked. An empty one says the
+		// same, and many issue it.
+		if entriesEnd, ok = w.enter(tbsEnd); !ok {
+			return errors.New("malformed revokedCertificates")
+		}
+		entries = w.offset()
+		l.offProfile = l.offProfile || entries == entriesEnd
+		if err := l.readEntries(w, entriesEnd, add); err != nil {
+			return err
+		}
+	}
+	size := listEnd - w.offset()
+	switch {
+	case size > w.tail:
+		return errors.New("too much behind the entries")
+	case w.need(int(min(size, int64(len(w.buf)))) + 1):
+		return errors.New("more than one SEQUENCE")
+	case size > int64(w.end-w.pos):
+		return errors.New("the list ends early")
+	}
+	if err := l.parseTail(w.rest(tbsEnd), w.rest(listEnd)[tbsEnd-w.offset():]); err != nil {
 		return err
 	}
-	// RFC 5280 section 5.1.1.2: signatureAlgorithm MUST be the same as signature.
-	if !l.SignatureAlgorithm.Equal(outerAlgorithm) {
-		return errors.New("inner and outer signature algorithm differ")
+	switch {
+	case w.digest != nil:
+		l.digest = w.digest.Sum(nil)
+	case w.src == nil:
+		l.RawTBS = w.buf[signed:tbsEnd]
+		if hasEntries {
+			l.RawEntries = w.buf[entries:entriesEnd]
+		}
 	}
 	return nil
 }
 
-func (l *List) parseTBS(tbs cryptobyte.String) error {
+// parseHead reads what is before the entries.
+func (l *List) parseHead(tbs *cryptobyte.String) error {
 	l.Version = 1
 	if tbs.PeekASN1Tag(asn1.INTEGER) {
 		// RFC 5280 section 5.1.2.1: when present, version MUST be v2, the integer 1.
-		version, ok := pkix.ReadInteger(&tbs)
+		version, ok := pkix.ReadInteger(tbs)
 		if !ok || len(version) != 1 || version[0] != 1 {
 			return errors.New("version is not v2")
 		}
 		l.Version = 2
 	}
 	var err error
-	if l.SignatureAlgorithm, err = pkix.ReadAlgorithmIdentifier(&tbs); err != nil {
+	if l.SignatureAlgorithm, err = pkix.ReadAlgorithmIdentifier(tbs); err != nil {
 		return err
 	}
-	if l.Issuer, err = pkix.ReadName(&tbs); err != nil {
+	if l.Issuer, err = pkix.ReadName(tbs); err != nil {
 		return fmt.Errorf("issuer: %w", err)
 	}
 	var ok bool
 	generalized := tbs.PeekASN1Tag(asn1.GeneralizedTime)
-	if l.ThisUpdate, ok = pkix.ReadTime(&tbs); !ok {
+	if l.ThisUpdate, ok = pkix.ReadTime(tbs); !ok {
 		return errors.New("malformed thisUpdate")
 	}
 	// RFC 5280 sections 5.1.2.4, 5.1.2.5: times through 2049 are UTCTime.
 	l.offProfile = generalized && l.ThisUpdate.Year() < 2050
 	if generalized = tbs.PeekASN1Tag(asn1.GeneralizedTime); generalized || tbs.PeekASN1Tag(asn1.UTCTime) {
-		if l.NextUpdate, ok = pkix.ReadTime(&tbs); !ok {
+		if l.NextUpdate, ok = pkix.ReadTime(tbs); !ok {
 			return errors.New("malformed nextUpdate")
 		}
 		l.offProfile = l.offProfile || generalized && l.NextUpdate.Year() < 2050
 	}
-	if tbs.PeekASN1Tag(asn1.SEQUENCE) {
-		// RFC 5280 section 5.1.2.6 wants it absent when nothing is revoked. An empty one says the
-		// same, and many issue it.
-		var entries cryptobyte.String
-		if !tbs.ReadASN1(&entries, asn1.SEQUENCE) {
-			return errors.New("malformed revokedCertificates")
+	return nil
+}
+
+// parseTail reads what is behind the entries, in what is signed and after it.
+func (l *List) parseTail(tbs, outer cryptobyte.String) error {
+	if !tbs.Empty() {
+		var extensions cryptobyte.String
+		l.extensions = tbs
+		// RFC 5280 section 5.1: crlExtensions, if present, version MUST be v2.
+		if l.Version != 2 || !tbs.ReadASN1(&extensions, asn1.Tag(0).ContextSpecific().Constructed()) || !tbs.Empty() {
+			return errors.New("malformed end of tbsCertList")
 		}
-		l.offProfile = l.offProfile || entries.Empty()
-		if err := l.parseEntries(entries); err != nil {
+		if err := pkix.WalkExtensions(extensions, l.parseExtension); err != nil {
 			return err
 		}
 	}
-	if tbs.Empty() {
-		return nil
+	algorithm, err := pkix.ReadAlgorithmIdentifier(&outer)
+	if err != nil {
+		return err
 	}
-	var extensions cryptobyte.String
-	// RFC 5280 section 5.1: crlExtensions, if present, version MUST be v2.
-	if l.Version != 2 || !tbs.ReadASN1(&extensions, asn1.Tag(0).ContextSpecific().Constructed()) || !tbs.Empty() {
-		return errors.New("malformed end of tbsCertList")
+	// RFC 5280 section 5.1.1.2: signatureAlgorithm MUST be the same as signature.
+	if !l.SignatureAlgorithm.Equal(algorithm) {
+		return errors.New("inner and outer signature algorithm differ")
 	}
-	return pkix.WalkExtensions(extensions, l.parseExtension)
-}
-
-func (l *List) parseEntries(s cryptobyte.String) error {
-	l.RawEntries = s
-	for !s.Empty() {
-		e, ok := readEntry(&s, l.Version)
-		if !ok {
-			return fmt.Errorf("malformed entry %d", l.EntryCount)
-		}
-		if names := cryptobyte.String(e.certificateIssuer); names != nil {
-			if _, err := pkix.ReadGeneralNames(&names, asn1.SEQUENCE); err != nil || !names.Empty() {
-				return fmt.Errorf("malformed certificateIssuer in entry %d", l.EntryCount)
-			}
-			l.CertificateIssuer = true
-		}
-		l.EntryCount++
-		l.UnknownCriticalEntry = l.UnknownCriticalEntry || e.unknownCritical
-		l.offProfile = l.offProfile || e.offProfile
-		l.RemoveFromCRL = l.RemoveFromCRL || e.reason == RemoveFromCRL
+	l.signatureValue = outer
+	var ok bool
+	if l.Signature, ok = pkix.ReadSignature(&outer); !ok || !outer.Empty() {
+		return errors.New("malformed signatureValue")
 	}
 	return nil
 }

@@ -1,6 +1,9 @@
 package crl
 
 import (
+	"bytes"
+	"slices"
+
 	"github.com/tashika-jp/tashika/certs/pkix"
 	"github.com/tashika-jp/tashika/certs/reason"
 	"golang.org/x/crypto/cryptobyte"
@@ -8,8 +11,8 @@ import (
 )
 
 // checkProfile: what RFC 5280 section 5 demands of issuers besides what makes a list usable. Peers accept most of
-// it. Not here are reasons of 0, which section 5.3.1 only advises against.
-func (l *List) checkProfile(found *reason.Findings) {
+// it. Not here are reasons of 0, which section 5.3.1 only advises against. repeated: a serial number is listed twice.
+func (l *List) checkProfile(found *reason.Findings, repeated bool) {
 	// RFC 5280 section 5: lists are of version 2, with nextUpdate, CRL number and authority key identifier;
 	// section 5.2.1: by the key identifier method.
 	found.Add(l.Version != 2 || l.AuthorityKeyID == nil, reason.CRLProfileViolated)
@@ -29,7 +32,19 @@ func (l *List) checkProfile(found *reason.Findings) {
 	}
 	// RFC 5280 section 5.1.2.6: revoked certificates are identified by their serial numbers: one that is listed twice
 	// is two statements of one thing. In indirect lists they may be of two issuers.
-	found.Add(!l.CertificateIssuer && len(newSerials(l).order) != l.EntryCount, reason.CRLProfileViolated)
+	found.Add(!l.CertificateIssuer && repeated, reason.CRLProfileViolated)
+}
+
+// repeats says whether a serial number is listed twice.
+func (l *List) repeats() bool {
+	serials := make([][]byte, 0, l.EntryCount)
+	for rest := l.RawEntries; len(rest) > 0; {
+		entry, serial := firstEntry(rest)
+		serials = append(serials, serial)
+		rest = rest[len(entry):]
+	}
+	slices.SortFunc(serials, bytes.Compare)
+	return len(slices.CompactFunc(serials, bytes.Equal)) != l.EntryCount
 }
 
 // namesIssuers: RFC 5280 section 5.2.7: authorityInfoAccess of a list has caIssuers, and no other access method.

@@ -28,9 +28,12 @@ const (
 var reasonNames = [...]string{"unspecified", "keyCompromise", "cACompromise", "affiliationChanged", "superseded",
 	"cessationOfOperation", "certificateHold", "", "removeFromCRL", "privilegeWithdrawn", "aACompromise"}
 
+// defined says whether RFC 5280 knows the number.
+func (r Reason) defined() bool { return r <= AACompromise && r != 7 }
+
 // String is the name of RFC 5280, or the number where there is none.
 func (r Reason) String() string {
-	if int(r) < len(reasonNames) && reasonNames[r] != "" {
+	if r.defined() {
 		return reasonNames[r]
 	}
 	return strconv.Itoa(int(r))
@@ -55,5 +58,5 @@ func ReadReason(s *cryptobyte.String) (Reason, bool) {
 		return 0, false
 	}
 	r := Reason(content[0])
-	return r, int(r) < len(reasonNames) && reasonNames[r] != ""
+	return r, r.defined()
 }

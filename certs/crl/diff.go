@@ -1,0 +1,71 @@
+package crl
+
+import (
+	"bytes"
+	"errors"
+	"iter"
+)
+
+// Change is what became of a serial number from one list to another.
+type Change struct {
+	Serial   []byte // content octets of the INTEGER, good until the next one
+	Old, New *Entry // nil: not listed; both differ if neither is nil. Good until the next one
+}
+
+// Diff tells what changed between two lists, in the order of serial numbers, in memory that does not grow with them. An error ends it.
+func Diff(old, new *Index) iter.Seq2[Change, error] { return Changes(old.All(), new.All()) }
+
+// Changes is Diff of entries in the order of Index.All.
+func Changes(old, new iter.Seq2[Listed, error]) iter.Seq2[Change, error] {
+	return func(yield func(Change, error) bool) {
+		for c, err := range joined(old, new) {
+			if err == nil && c.Old != nil && c.New != nil && *c.Old == *c.New {
+				continue
+			}
+			if !yield(c, err) {
+				return
+			}
+		}
+	}
+}
+
+// joined goes through the serial numbers of either of two, with what both say of each. An error ends it.
+func joined(old, new iter.Seq2[Listed, error]) iter.Seq2[Change, error] {
+	return func(yield func(Change, error) bool) {
+		next, stop := iter.Pull2(new)
+		defer stop()
+		n, newErr, more := next()
+		for o, err := range old {
+			for err == nil && newErr == nil && more && compareOctets(n.Serial, o.Serial) < 0 {
+				if !yield(Change{n.Serial, nil, &n.Entry}, nil) {
+					return
+				}
+				n, newErr, more = next()
+			}
+			if err = errors.Join(err, newErr); err != nil {
+				yield(Change{}, err)
+				return
+			}
+			c := Change{o.Serial, &o.Entry, nil}
+			both := more && bytes.Equal(n.Serial, o.Serial)
+			if both {
+				c.New = &n.Entry
+			}
+			if !yield(c, nil) {
+				return
+			}
+			if both {
+				n, newErr, more = next()
+			}
+		}
+		for ; more; n, newErr, more = next() {
+			if newErr != nil {
+				yield(Change{}, newErr)
+				return
+			}
+			if !yield(Change{n.Serial, nil, &n.Entry}, nil) {
+				return
+			}
+		}
+	}
+}
