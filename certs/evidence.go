@@ -49,7 +49,21 @@ func (r *run) evidence(ctx context.Context) {
 		}
 		tried = true
 	}
+	r.later(steps, results)
 	r.status(results, settled, confirmed)
+}
+
+// later prefers a list at hand that revokes or holds to a responder's "good" that is of an earlier time: what is later is the truth,
+// whichever was asked first. A "good" that is later than the list stands, because a hold is released.
+func (r *run) later(steps []profile.Method, results []result) {
+	for i, step := range steps {
+		list := results[i].evidence
+		if step == profile.CRL && list.Status > Good && r.v.Evidence.Method == profile.OCSP && r.v.Evidence.Status == Good &&
+			list.ThisUpdate.After(r.v.Evidence.ThisUpdate) {
+			r.explain(CheckRevocationList)
+			r.v.Evidence = list
+		}
+	}
 }
 
 // status turns what was found into the verdict's reasons.

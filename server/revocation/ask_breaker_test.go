@@ -113,7 +113,7 @@ func TestWhatOpensTheCircuit(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		opens bool
-		does  func(*line, *http.Request) (*http.Response, error)
+		does  func(*wire, *http.Request) (*http.Response, error)
 	}{
 		{"hangs", true, hangs},
 		{"no connection", true, breaks},
@@ -133,7 +133,7 @@ func TestWhatOpensTheCircuit(t *testing.T) {
 		{"400", false, replies(400, kind, "")},
 		{"good", false, replying},
 		{"slow, but in time", false, after(1900 * time.Millisecond)},
-		{"another's nonce", false, func(x *line, r *http.Request) (*http.Response, error) {
+		{"another's nonce", false, func(x *wire, r *http.Request) (*http.Response, error) {
 			request, err := ocsp.NewRequest(a.certificate(t, 1, nil), a.anchor.Certificate, crypto.SHA1, make([]byte, nonceSize))
 			if err != nil {
 				return nil, err
@@ -191,7 +191,7 @@ func TestAddressesOfCertificates(t *testing.T) {
 	dead, alive := a.certificate(t, 10, nil, "http://dead.example/ocsp"), a.certificate(t, 11, nil, "http://alive.example/ocsp")
 	synctest.Test(t, func(t *testing.T) {
 		x := newCounsel(t, a, func(c *Config) { c.Responders, c.AllowAIA = nil, true })
-		x.set(saysGood, func(x *line, r *http.Request) (*http.Response, error) {
+		x.set(saysGood, func(x *wire, r *http.Request) (*http.Response, error) {
 			if r.URL.Host == "dead.example" {
 				return breaks(x, r)
 			}

@@ -49,7 +49,7 @@ func TestConnections(t *testing.T) {
 		version.Store(int64(r.ProtoMajor))
 		switch n := bad.Add(-1); {
 		case n < 0:
-			x.line.ServeHTTP(w, r)
+			x.wire.ServeHTTP(w, r)
 		case n%3 == 0:
 			http.Error(w, "not now", http.StatusNotFound)
 		case n%3 == 1:
@@ -119,7 +119,7 @@ func TestConnectionGivenUp(t *testing.T) {
 	var used sync.Map // addresses of clients that were answered
 	s, connections := counted(t, false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, again := used.LoadOrStore(r.RemoteAddr, true); !again {
-			x.line.ServeHTTP(w, r)
+			x.wire.ServeHTTP(w, r)
 			return
 		}
 		if conn, _, err := w.(http.Hijacker).Hijack(); err == nil {

@@ -200,7 +200,7 @@ func TestFlightThatPanics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		logs := new(journal)
 		x := newCounsel(t, a, func(c *Config) { c.Logger = logs.logger() })
-		x.set(saysGood, func(*line, *http.Request) (*http.Response, error) { panic("a secret") })
+		x.set(saysGood, func(*wire, *http.Request) (*http.Response, error) { panic("a secret") })
 		x.expect("panic", x.question(c), reason.OCSPFormatFailure, OCSPFailed)
 		if text := logs.String(); strings.Contains(text, "secret") || !strings.Contains(text, `"panic":"a string"`) {
 			t.Errorf("logged %s", text)

@@ -131,7 +131,7 @@ func BenchmarkAsk(b *testing.B) {
 	a := newAuthority(b)
 	c := a.certificate(b, 10, nil)
 	live := newCounsel(b, a, nil)
-	base := serveOn(b, live.line)
+	base := serveOn(b, live.wire)
 	x := newCounsel(b, a, func(c *Config) { c.HTTPClient, c.Responders[0].URL = nil, base })
 	ask := func(b *testing.B, q *certs.Question) {
 		if answer, _, found := x.Ask(context.Background(), *q); answer == nil {

@@ -96,20 +96,20 @@ func (a *authority) respond(request []byte, says int, at time.Time) []byte {
 	return out.BytesOrPanic()
 }
 
-// line is a responder at the end of no network, as a RoundTripper, so also inside of a synctest bubble.
-type line struct {
+// wire is a responder at the end of no network, as a RoundTripper, so also inside of a synctest bubble.
+type wire struct {
 	*authority
 	clock func() time.Time
 
 	mu    sync.Mutex
 	says  int                                                // guarded by mu
-	does  func(*line, *http.Request) (*http.Response, error) // guarded by mu
+	does  func(*wire, *http.Request) (*http.Response, error) // guarded by mu
 	asked int                                                // guarded by mu
 	now   int                                                // guarded by mu: requests under way
 	most  int                                                // guarded by mu: of them, ever
 }
 
-func (x *line) RoundTrip(r *http.Request) (*http.Response, error) {
+func (x *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	x.mu.Lock()
 	x.asked++
 	x.now++
@@ -125,7 +125,7 @@ func (x *line) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // ServeHTTP is the responder at the end of a network.
-func (x *line) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (x *wire) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return
@@ -137,14 +137,14 @@ func (x *line) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Write(x.respond(body, says, x.clock()))
 }
 
-func (x *line) set(says int, does func(*line, *http.Request) (*http.Response, error)) {
+func (x *wire) set(says int, does func(*wire, *http.Request) (*http.Response, error)) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.says, x.does = says, does
 }
 
 // requests are those since the last time.
-func (x *line) requests() int {
+func (x *wire) requests() int {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	n := x.asked
@@ -152,23 +152,23 @@ func (x *line) requests() int {
 	return n
 }
 
-// What a line does with a request.
+// What a wire does with a request.
 
-func replying(x *line, r *http.Request) (*http.Response, error) {
+func replying(x *wire, r *http.Request) (*http.Response, error) {
 	w := httptest.NewRecorder()
 	x.ServeHTTP(w, r)
 	return w.Result(), r.Context().Err()
 }
 
-func hangs(_ *line, r *http.Request) (*http.Response, error) {
+func hangs(_ *wire, r *http.Request) (*http.Response, error) {
 	<-r.Context().Done()
 	return nil, r.Context().Err()
 }
 
-func breaks(*line, *http.Request) (*http.Response, error) { return nil, errors.New("connection reset") }
+func breaks(*wire, *http.Request) (*http.Response, error) { return nil, errors.New("connection reset") }
 
-func after(d time.Duration) func(*line, *http.Request) (*http.Response, error) {
-	return func(x *line, r *http.Request) (*http.Response, error) {
+func after(d time.Duration) func(*wire, *http.Request) (*http.Response, error) {
+	return func(x *wire, r *http.Request) (*http.Response, error) {
 		select {
 		case <-time.After(d):
 			return replying(x, r)
@@ -179,18 +179,18 @@ func after(d time.Duration) func(*line, *http.Request) (*http.Response, error) {
 }
 
 // replies with whatever it is told.
-func replies(code int, kind string, body string) func(*line, *http.Request) (*http.Response, error) {
-	return func(*line, *http.Request) (*http.Response, error) {
+func replies(code int, kind string, body string) func(*wire, *http.Request) (*http.Response, error) {
+	return func(*wire, *http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: code, Header: http.Header{"Content-Type": {kind}}, Body: io.NopCloser(bytes.NewReader([]byte(body))),
 			ContentLength: int64(len(body))}, nil
 	}
 }
 
-// counsel is a Living with one responder on a line, and a count of how questions were settled.
+// counsel is a Living with one responder on a wire, and a count of how questions were settled.
 type counsel struct {
 	*Living
 	t testing.TB
-	*line
+	*wire
 	config Config
 
 	settledMu sync.Mutex
@@ -202,8 +202,8 @@ func newCounsel(t testing.TB, a *authority, change func(*Config)) *counsel {
 	t.Helper()
 	began := time.Now()
 	clock := func() time.Time { return testNow.Add(time.Since(began)) }
-	x := &counsel{t: t, line: &line{authority: a, clock: clock, does: replying}, settled: map[OCSPOutcome]int{}}
-	x.config = Config{Anchors: setOf(t, a), Allow: allow, Logger: quiet, Clock: clock, HTTPClient: &http.Client{Transport: x.line},
+	x := &counsel{t: t, wire: &wire{authority: a, clock: clock, does: replying}, settled: map[OCSPOutcome]int{}}
+	x.config = Config{Anchors: setOf(t, a), Allow: allow, Logger: quiet, Clock: clock, HTTPClient: &http.Client{Transport: x.wire},
 		Responders: []Responder{{Name: "r", URL: "http://ocsp.example/", IssuerKeyID: a.cert.SubjectKeyId}},
 		Asked: func(o OCSPOutcome, _ time.Duration) {
 			x.settledMu.Lock()
