@@ -26,9 +26,10 @@ import (
 
 // authority issues the lists, and certificates to ask about. Its key is as J-LIS's: RSA-2048, with SHA-256.
 type authority struct {
-	key *rsa.PrivateKey
-	der []byte // its certificate
-	own *x509.Certificate
+	key    *rsa.PrivateKey
+	der    []byte // its certificate
+	own    *x509.Certificate
+	scribe *scribe // of the dates last written
 }
 
 func newAuthority(now time.Time) (*authority, error) {
@@ -187,8 +188,10 @@ func (a *authority) write(ctx context.Context, path string, l *listing) (size in
 	chunks, done := make(chan []byte, 4), make(chan error, 1)
 	spare := make(chan []byte, 6)
 	go func() { done <- take(out, sum, chunks, spare) }()
-	chunk := append(append(append(make([]byte, 0, chunkSize), tbs...), before...), entries...)
-	s := newScribe(l)
+	chunk := append(append(append(make([]byte, 0, min(l.Octets+4*entryRoom, chunkSize)), tbs...), before...), entries...)
+	if a.scribe == nil || a.scribe.since != l.Since {
+		a.scribe = newScribe(l.Since)
+	}
 	for key := l.First; key < l.End; key++ {
 		if !l.lists(key) {
 			continue
@@ -204,7 +207,7 @@ func (a *authority) write(ctx context.Context, path string, l *listing) (size in
 				break
 			}
 		}
-		chunk = s.entry(chunk, key)
+		chunk = a.scribe.entry(chunk, l, key)
 	}
 	chunks <- chunk
 	chunks <- behind

@@ -233,7 +233,7 @@ func (r *listRun) enoughRoom(lists []*listing) error {
 	for _, l := range lists {
 		octets += l.Octets
 	}
-	need := octets*(4+int64(issuesFor(octets))) + 64*int64(r.entries)
+	need := octets*(4+int64(issuesFor(lists))) + 64*int64(r.entries)
 	have, err := room(r.dir)
 	if err != nil {
 		return err

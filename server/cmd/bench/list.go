@@ -228,15 +228,15 @@ const reasonExtension = "\x30\x0c\x30\x0a\x06\x03\x55\x1d\x15\x04\x03\x0a\x01\x0
 
 // scribe writes entries: a hundred million must not take minutes.
 type scribe struct {
-	*listing
-	days [revokedDays][6]byte // YYMMDD since Since
-	two  [100][2]byte         // two digits
+	since int64
+	days  [revokedDays][6]byte // YYMMDD since then
+	two   [100][2]byte         // two digits
 }
 
-func newScribe(l *listing) *scribe {
-	s := &scribe{listing: l}
+func newScribe(since int64) *scribe {
+	s := &scribe{since: since}
 	for i := range s.days {
-		copy(s.days[i][:], time.Unix(l.Since, 0).UTC().AddDate(0, 0, i).Format("060102"))
+		copy(s.days[i][:], time.Unix(since, 0).UTC().AddDate(0, 0, i).Format("060102"))
 	}
 	for i := range s.two {
 		copy(s.two[i][:], fmt.Sprintf("%02d", i))
@@ -244,14 +244,14 @@ func newScribe(l *listing) *scribe {
 	return s
 }
 
-// entry appends the entry of a key (RFC 5280 section 5.1).
-func (s *scribe) entry(to []byte, key uint64) []byte {
-	v := s.chance(domainStatement, key)
+// entry appends the entry of a key of a list (RFC 5280 section 5.1).
+func (s *scribe) entry(to []byte, l *listing, key uint64) []byte {
+	v := l.chance(domainStatement, key)
 	second, _ := bits.Mul64(v, revokedSeconds)
 	reason := reasons[byte(v)]
 	begin := len(to)
 	to = append(to, 0x30, 0, 0x02, 0)
-	to = s.serial(to, key)
+	to = l.serial(to, key)
 	to[begin+3] = byte(len(to) - begin - 4)
 	to = append(to, 0x17, 13)
 	to = append(to, s.days[second/86400][:]...)

@@ -47,8 +47,15 @@ const (
 	visitPeriod = 200 * time.Millisecond
 )
 
-// issuesFor is how many issues a round replaces, one after the other without a pause: several where they are short.
-func issuesFor(octets int64) int { return int(min(max(400e6/(octets+1), 1), 6)) }
+// issuesFor is how many issues a round replaces, one after the other without a pause: several where they are short, and few enough to
+// be made meanwhile.
+func issuesFor(lists []*listing) int {
+	var octets int64
+	for _, l := range lists {
+		octets += l.Octets
+	}
+	return int(min(max(min(400e6/(octets+1), 500/int64(len(lists))), 1), 6))
+}
 
 // traffic are people who verify at a server with the lists.
 type traffic struct {
@@ -93,11 +100,7 @@ func (r *listRun) swap(ctx context.Context, ca *authority, t *task, ready float6
 	if err := everybody.until(ctx, t.Lists, patience); err != nil {
 		return out, err
 	}
-	var octets int64
-	for _, l := range t.Lists {
-		octets += l.Octets
-	}
-	issues := issuesFor(octets)
+	issues := issuesFor(t.Lists)
 	var quiet, swap [2][]float64 // p50, p99
 	note := func(into *[2][]float64, latencies []time.Duration) {
 		slices.Sort(latencies)
