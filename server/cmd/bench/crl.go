@@ -35,6 +35,7 @@ type listFigures struct {
 
 	// What the text says besides.
 	generated  float64
+	taken      float64 // seconds to ready from the drop directory
 	opensslRSS int64
 	opensslWhy string // why there is none
 	parts      parts
@@ -211,12 +212,22 @@ func (r *listRun) engine(ctx context.Context, f *listFigures, t *task) error {
 		return err
 	}
 	f.IndexPerEntry = float64(f.parts.IndexSize) / float64(f.Entries)
-	var in loaded
-	peak, err := do(ctx, roleLoad, r.dir, t, &in)
-	if err != nil {
-		return err
+	// Twice: from the drop directory, which the server copies and flushes first; and, as where an index was lost, from that copy. The second is
+	// what can be compared with who only reads the file.
+	var in [2]loaded
+	for i := range in {
+		if i > 0 {
+			if err := forgetIndexes(t.State); err != nil {
+				return err
+			}
+		}
+		peak, err := do(ctx, roleLoad, r.dir, t, &in[i])
+		if err != nil {
+			return err
+		}
+		f.PeakLoad = max(f.PeakLoad, peak-in[i].Before)
 	}
-	f.Ready, f.PeakLoad = in.Seconds, max(peak-in.Before, 0)
+	f.taken, f.Ready = in[0].Seconds, in[1].Seconds
 	r.say("ready in %.3f s", f.Ready)
 	if _, err := do(ctx, roleLookUp, r.dir, t, &f.probed); err != nil {
 		return err
@@ -224,6 +235,18 @@ func (r *listRun) engine(ctx context.Context, f *listFigures, t *task) error {
 	p := f.probed
 	f.Open, f.HitP50, f.MissP50, f.LookupP99, f.Mismatches = p.Open, p.HitP50, p.MissP50, max(p.HitP99, p.MissP99), p.Mismatches
 	return nil
+}
+
+// forgetIndexes removes the indexes from a state directory.
+func forgetIndexes(state string) error {
+	files, err := filepath.Glob(filepath.Join(state, "*.index"))
+	if err == nil && len(files) == 0 {
+		err = errors.New("the state directory has no index")
+	}
+	for _, file := range files {
+		err = errors.Join(err, os.Remove(file))
+	}
+	return err
 }
 
 // enoughRoom says what the run needs on disk before it takes it: the lists, what the server keeps of them, its index and what it sorts, and the

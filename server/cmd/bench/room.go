@@ -60,7 +60,7 @@ func (t *task) room() (*revocation.Living, *anchors.Anchor, error) {
 	living, err := revocation.New(revocation.Config{
 		Anchors: set, Allow: signature.AllowList{signature.PKCS1SHA256}, StateDir: t.State,
 		Sources: []revocation.Source{{Name: sourceName, Directory: t.Drop, MaxSize: maxListSize, MaxLists: max(len(t.Lists), 1), Required: true}},
-		Logger:  slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})),
+		Logger:  slog.New(slog.DiscardHandler), // what goes wrong is in the errors
 	})
 	return living, set.All()[0], err
 }
@@ -98,22 +98,24 @@ type loaded struct {
 	Before  int64   `json:"before"` // anonymous memory
 }
 
-// load takes the lists of the drop directory into service, from files to the first answer of each.
+// load starts a server's room and takes the lists into service, until each has answered: those of the drop directory, or those whose DER the
+// state directory has and whose indexes it lacks.
 func load(ctx context.Context) error {
 	var t task
 	if err := given(&t); err != nil {
 		return err
 	}
+	var out loaded
+	var err error
+	if out.Before, err = memory("self", "RssAnon"); err != nil {
+		return err
+	}
+	began := time.Now()
 	living, anchor, err := t.room()
 	if err != nil {
 		return err
 	}
 	defer living.Close()
-	var out loaded
-	if out.Before, err = memory("self", "RssAnon"); err != nil {
-		return err
-	}
-	began := time.Now()
 	if err := living.Refresh(ctx, sourceName); err != nil {
 		return err
 	}
