@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // visit of a file: how it was found and what came of it.
@@ -39,19 +41,19 @@ func (l *Living) visitDirectory(ctx context.Context, c *conf, f *feed) error {
 		c.log(slog.LevelError, "the drop directory has more lists than are looked at", "source", f.source.Name, "failure", DirectoryTooFull, "lists", f.source.MaxLists)
 		failures = append(failures, DirectoryTooFull)
 	}
-	for _, name := range names {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		found, err := l.visitFile(ctx, c, f, name)
-		if err != nil {
-			return err
-		}
-		for _, failure := range found {
-			if !slices.Contains(failures, failure) {
-				failures = append(failures, failure)
+	found := make([][]Failure, len(names))
+	var files errgroup.Group
+	files.SetLimit(c.MaxConcurrent)
+	for i, name := range names {
+		files.Go(func() (err error) {
+			if err = ctx.Err(); err == nil {
+				found[i], err = l.visitFile(ctx, c, f, name)
 			}
-		}
+			return err
+		})
+	}
+	if err := files.Wait(); err != nil {
+		return err
 	}
 	l.book(func() {
 		for name, v := range f.seen {
@@ -69,7 +71,7 @@ func (l *Living) visitDirectory(ctx context.Context, c *conf, f *feed) error {
 			}
 		}
 	})
-	for _, failure := range l.secure(ctx, c, f) {
+	for _, failure := range slices.Concat(append(found, l.secure(ctx, c, f, l.heldBy(f)))...) {
 		if !slices.Contains(failures, failure) {
 			failures = append(failures, failure)
 		}

@@ -48,7 +48,8 @@ type feed struct {
 	// The following are guarded by Living.mu.
 	status     status
 	held       map[key]*held
-	current    *held // of a URL: the list it gave last
+	named      map[string]bool // the names of those
+	current    *held           // of a URL: the list it gave last
 	validators validators
 	seen       map[string]*visit // of a directory: its files as found last
 	streak     int               // visits in a row that brought nothing fresh
@@ -114,7 +115,7 @@ func open(c Config, step func(string)) (*Living, error) {
 }
 
 func newFeed(s Source) *feed {
-	f := &feed{source: s, host: hostOf(&s), turn: make(chan struct{}, 1), held: make(map[key]*held), seen: make(map[string]*visit)}
+	f := &feed{source: s, host: hostOf(&s), turn: make(chan struct{}, 1), held: make(map[key]*held), named: make(map[string]bool), seen: make(map[string]*visit)}
 	f.turn <- struct{}{}
 	return f
 }
@@ -137,6 +138,9 @@ func (l *Living) Close() error {
 // forget drops what the feed knows of a list, so that the next visit begins anew. Called
 // with mu held.
 func (f *feed) forget(k key) {
+	if h := f.held[k]; h != nil {
+		delete(f.named, h.name)
+	}
 	delete(f.held, k)
 	for name, v := range f.seen {
 		if v.held != nil && v.held.key == k {
@@ -156,14 +160,11 @@ func (f *feed) hold(x *candidate, file string) *held {
 		h = &held{key: x.key, name: f.source.Name}
 		if f.source.Directory != "" {
 			h.name = nameOf(f.source.Name, x)
-			for _, other := range f.held {
-				if other.name == h.name {
-					h.name += "-" + x.key.file()[:8]
-					break
-				}
+			if f.named[h.name] {
+				h.name += "-" + x.key.file()[:8]
 			}
 		}
-		f.held[x.key] = h
+		f.held[x.key], f.named[h.name] = h, true
 	}
 	h.file = file
 	return h

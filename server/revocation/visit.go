@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"slices"
 	"time"
 
@@ -54,7 +55,7 @@ func (l *Living) visitURL(ctx context.Context, c *conf, f *feed) error {
 	}
 	var failures []Failure
 	if got.notModified {
-		failures = l.secure(ctx, c, f)
+		failures = l.secure(ctx, c, f, l.heldBy(f))
 	} else {
 		defer got.body.discard()
 		about := record{ETag: got.validators.etag, LastModified: got.validators.lastModified}
@@ -222,7 +223,7 @@ func (l *Living) unchanged(ctx context.Context, c *conf, f *feed, next *candidat
 		f.current, f.validators = h, validators{about.ETag, about.LastModified}
 	}
 	l.mu.Unlock()
-	return h, l.secure(ctx, c, f), true
+	return h, l.secure(ctx, c, f, []key{x.key}), true
 }
 
 // outOfLine: a URL that promised nothing is held to the issuer and partition that it gave first. The key may change.
@@ -269,16 +270,24 @@ func (l *Living) behind(c *conf, f *feed, next *candidate, last *live, about rec
 	return h, nil, nil
 }
 
-// secure tries again to write what serves from memory only.
-func (l *Living) secure(ctx context.Context, c *conf, f *feed) []Failure {
+// heldBy are the lists that a source gave.
+func (l *Living) heldBy(f *feed) []key {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Collect(maps.Keys(f.held))
+}
+
+// secure tries again to write those of a source's lists that serve from memory only.
+func (l *Living) secure(ctx context.Context, c *conf, f *feed, keys []key) []Failure {
 	var failures []Failure
 	l.commit.Lock()
 	defer l.commit.Unlock()
 	if l.store == nil || l.outdated(c, f) != nil {
 		return nil
 	}
-	for _, x := range l.snapshot.Load().lists {
-		if x.unsafe == nil || x.about.Source != f.source.Name {
+	for _, k := range keys {
+		x := l.snapshot.Load().lists[k]
+		if x == nil || x.unsafe == nil || x.about.Source != f.source.Name {
 			continue
 		}
 		if err := l.write(ctx, c, f, x); err != nil {
