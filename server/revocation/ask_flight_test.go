@@ -157,8 +157,8 @@ func TestOutage(t *testing.T) {
 		if waits[2*time.Second] != 16 || waits[0] != len(people)-16 || x.requests() != 16 || x.count()[OCSPBusy] != len(people)-16 {
 			t.Errorf("waited %v, settled %v", waits, x.count())
 		}
-		if x.circuit() != CircuitOpen {
-			t.Errorf("circuit %v", x.circuit())
+		if x.circuit() != CircuitOpen || x.wire.closed != 1 {
+			t.Errorf("circuit %v, idle connections closed %d times", x.circuit(), x.wire.closed)
 		}
 		// From then on nobody but who tries whether it is back.
 		clear(waits)

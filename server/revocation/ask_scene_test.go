@@ -101,12 +101,13 @@ type wire struct {
 	*authority
 	clock func() time.Time
 
-	mu    sync.Mutex
-	says  int                                                // guarded by mu
-	does  func(*wire, *http.Request) (*http.Response, error) // guarded by mu
-	asked int                                                // guarded by mu
-	now   int                                                // guarded by mu: requests under way
-	most  int                                                // guarded by mu: of them, ever
+	mu     sync.Mutex
+	closed int                                                // guarded by mu: times that idle connections were closed
+	says   int                                                // guarded by mu
+	does   func(*wire, *http.Request) (*http.Response, error) // guarded by mu
+	asked  int                                                // guarded by mu
+	now    int                                                // guarded by mu: requests under way
+	most   int                                                // guarded by mu: of them, ever
 }
 
 func (x *wire) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -122,6 +123,13 @@ func (x *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 		x.mu.Unlock()
 	}()
 	return does(x, r)
+}
+
+// CloseIdleConnections is what a transport does when nothing more is to be expected of them.
+func (x *wire) CloseIdleConnections() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.closed++
 }
 
 // ServeHTTP is the responder at the end of a network.
