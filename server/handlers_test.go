@@ -208,6 +208,36 @@ func TestPages(t *testing.T) {
 	}
 }
 
+// TestRefusedIsTold: a list that does not pass the gate is in ListSources, by name and reason, and in the metrics.
+func TestRefusedIsTold(t *testing.T) {
+	var name string
+	r := start(t, func(c *Config) {
+		c.Revocation.Sources[0].Partition = "CN=Nowhere,C=JP"
+		name = c.Revocation.Sources[0].Name
+	})
+	if err := r.Refresh(context.Background()); err == nil {
+		t.Error("nothing was refused")
+	}
+	out, err := tashikav1.NewRevocationServiceClient(r.conn).ListSources(as(kioskToken), &tashikav1.ListSourcesRequest{PageSize: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range out.GetSources() {
+		refused := s.GetRefused()
+		if (refused != nil) != (s.GetName() == name) {
+			t.Errorf("%s: %v", s.GetName(), refused)
+		}
+		if refused != nil && (!slices.Equal(refused.GetReasons(), []string{"CRL_SCOPE_MISMATCH"}) || len(refused.GetDigest()) != 64 ||
+			refused.GetTime() == nil || refused.GetThisUpdate() == nil || refused.GetCrlNumber() == "") {
+			t.Errorf("%v", refused)
+		}
+	}
+	text := r.scrape()
+	if !strings.Contains(text, "tashika_revocation_refused 1\n") || !strings.Contains(text, `tashika_revocation_refused_total{reason="CRL_SCOPE_MISMATCH"} `) {
+		t.Error("not in the metrics")
+	}
+}
+
 // TestPageMoves: what comes and goes between two pages moves nothing.
 func TestPageMoves(t *testing.T) {
 	list := func(names ...string) func(int) string { return func(i int) string { return names[i] } }

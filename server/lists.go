@@ -28,6 +28,12 @@ func (h *handlers) ListSources(ctx context.Context, r *tashikav1.ListSourcesRequ
 			Entries: int64(s.Entries), LastFetchTime: at(s.LastFetch), LastFailureTime: at(s.LastFailure),
 			LastFailure: string(s.Failure), Required: s.Required,
 		}
+		if r := s.Refused; r != nil {
+			view.Refused = &tashikav1.RefusedList{Time: at(r.Time), CrlNumber: r.Number, ThisUpdate: at(r.ThisUpdate), Entries: int64(r.Entries), Digest: r.Digest}
+			for _, id := range r.Reasons {
+				view.Refused.Reasons = append(view.Refused.Reasons, string(id))
+			}
+		}
 		if view.ThisUpdate != nil {
 			view.Age = durationpb.New(now.Sub(s.ThisUpdate))
 		}

@@ -115,6 +115,8 @@ func (m *metrics) watch(s *Server) {
 			func(p *picture) float64 { return p.oldest.Seconds() }},
 		{desc("tashika_revocation_entries", "Entries of the lists that serve."), prometheus.GaugeValue,
 			func(p *picture) float64 { return float64(p.entries) }},
+		{desc("tashika_revocation_refused", "Lists that sources give now and that the gate refuses: the last good ones serve on."), prometheus.GaugeValue,
+			func(p *picture) float64 { return float64(p.refusals.Waiting) }},
 		{desc("tashika_challenges_issued_total", "Challenges made."), prometheus.CounterValue,
 			func(p *picture) float64 { return float64(p.challenges.Issued) }},
 		{desc("tashika_challenges_consumed_total", "Challenges consumed without a finding."), prometheus.CounterValue,
@@ -129,6 +131,7 @@ func (m *metrics) watch(s *Server) {
 		desc("tashika_ocsp_circuits", "OCSP responders by circuit: closed, they are asked; open, they failed and are not.", "circuit"),
 		desc("tashika_revocation_visits_total", "Visits to sources since they are configured, by outcome.", "outcome"),
 		desc("tashika_revocation_last_failures", "Sources by the failure of their last visit, while it is later than the last success.", "failure"),
+		desc("tashika_revocation_refused_total", "Lists refused, by each reason; one that is given again is refused again.", "reason"),
 	})
 }
 
@@ -145,6 +148,7 @@ type picture struct {
 	failing    map[revocation.Failure]int
 	oldest     time.Duration
 	entries    int64
+	refusals   revocation.Refusals
 	successes  uint64
 	failures   uint64
 }
@@ -152,7 +156,7 @@ type picture struct {
 // take looks at everything once.
 func take(s *Server) *picture {
 	now := s.state.Load().config.Clock()
-	p := &picture{ready: s.ready(), challenges: s.challenges.Stats(), failing: map[revocation.Failure]int{}}
+	p := &picture{ready: s.ready(), challenges: s.challenges.Stats(), failing: map[revocation.Failure]int{}, refusals: s.evidence.Refusals()}
 	for _, source := range s.evidence.Sources() {
 		if int(source.State) < len(p.states) {
 			p.states[source.State]++
@@ -179,9 +183,9 @@ type sample struct {
 
 // sampler is a collector that takes one picture a scrape.
 type sampler struct {
-	server                              *Server
-	samples                             []sample
-	sources, circuits, visits, failures *prometheus.Desc
+	server                                       *Server
+	samples                                      []sample
+	sources, circuits, visits, failures, refused *prometheus.Desc
 }
 
 // Describe implements prometheus.Collector.
@@ -193,6 +197,7 @@ func (s *sampler) Describe(out chan<- *prometheus.Desc) {
 	out <- s.circuits
 	out <- s.visits
 	out <- s.failures
+	out <- s.refused
 }
 
 // Collect implements prometheus.Collector.
@@ -211,5 +216,8 @@ func (s *sampler) Collect(out chan<- prometheus.Metric) {
 	out <- prometheus.MustNewConstMetric(s.visits, prometheus.CounterValue, float64(p.failures), "failure")
 	for failure, n := range p.failing {
 		out <- prometheus.MustNewConstMetric(s.failures, prometheus.GaugeValue, float64(n), string(failure))
+	}
+	for id, n := range p.refusals.Total {
+		out <- prometheus.MustNewConstMetric(s.refused, prometheus.CounterValue, float64(n), string(id))
 	}
 }

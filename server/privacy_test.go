@@ -109,7 +109,7 @@ func TestMetricLabels(t *testing.T) {
 		`tashika_failures_total{failure="ROUTE_NOT_FOUND"} 2`,
 		`tashika_failures_total{failure="METHOD_UNKNOWN"} 2`,
 		`tashika_challenges_issued_total 1`, `tashika_challenges_consumed_total 1`, `tashika_calls_in_flight 0`,
-		`tashika_revocation_sources{state="missing"} 0`,
+		`tashika_revocation_sources{state="missing"} 0`, `tashika_revocation_refused 0`,
 	} {
 		if !strings.Contains(text, line+"\n") {
 			t.Errorf("%s is missing", line)

@@ -56,6 +56,7 @@ type evidence interface {
 	certs.Revocation
 	Run(ctx context.Context) error
 	Sources() []revocation.SourceState
+	Refusals() revocation.Refusals
 	Ready(now time.Time) bool
 	Reconfigure(revocation.Config) error
 	RefreshAll(ctx context.Context) error

@@ -149,6 +149,7 @@ const (
 	defaultMaxSize         = 1 << 30
 	largestSize            = 1 << 36
 	defaultMaxLists        = 4096
+	maxAdmitted            = 256
 	defaultRetryMin        = 30 * time.Second
 	defaultOCSPTimeout     = 5 * time.Second
 	defaultOCSPConcurrent  = 64
@@ -216,6 +217,9 @@ func (c Config) complete() (*conf, error) {
 		c.Logger = slog.Default()
 	}
 	out := &conf{Config: c, responders: make(map[string]*responder), admitted: make(map[string]bool), desk: new(desk), asking: asking}
+	if len(c.Admit) > maxAdmitted {
+		return nil, fmt.Errorf("revocation: more than %d admitted lists: those that serve need not be named any longer", maxAdmitted)
+	}
 	for _, digest := range c.Admit {
 		if !digestForm.MatchString(digest) {
 			return nil, fmt.Errorf("revocation: admitted list %q: not a digest in lower-case hexadecimal", digest)

@@ -65,6 +65,11 @@ func (l *Living) visitDirectory(ctx context.Context, c *conf, f *feed) error {
 				v.held.file = ""
 			}
 		}
+		for name := range f.refused {
+			if _, found := slices.BinarySearch(names, name); !found {
+				delete(f.refused, name)
+			}
+		}
 		for _, h := range f.held { // from the state directory, of a file that is gone
 			if _, found := slices.BinarySearch(names, h.file); !found {
 				h.file = ""

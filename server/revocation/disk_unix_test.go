@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tashika-jp/tashika/certs/crl"
 	"golang.org/x/sys/unix"
 )
 
@@ -53,7 +54,7 @@ func TestDiskFull(t *testing.T) {
 	for _, size := range []uint64{0, 1, 100, 300, 600, 1000, 5000, uint64(len(next)) - 1, uint64(len(next))} {
 		s, logs := newSite(), new(journal)
 		s.list("/", a.list(t, listing{number: 1, serials: []int64{9}}))
-		c := Config{Anchors: setOf(t, a), HTTPClient: s.client(), StateDir: t.TempDir(), Logger: logs.logger(), Sources: []Source{{Name: "x", URL: "http://ca.example/", Required: true}}}
+		c := Config{Anchors: setOf(t, a), HTTPClient: s.client(), StateDir: t.TempDir(), Logger: logs.logger(), Sources: []Source{{Name: "x", URL: "http://ca.example/", Required: true, Bounds: crl.Bounds{Growth: 1e6}}}}
 		l := start(t, c)
 		refresh(t, l)
 		s.list("/", next)

@@ -8,9 +8,10 @@
 // spooled to disk under a size cap and a timeout, and then has to pass the gate: well-formed
 // DER; an issuer that is an anchor, by name and key identifier; the signature, checked once;
 // the partition and the key that the source promised; not from the future; not before the
-// list that we hold, by number and by time. What passes is written durably and then swapped
-// in behind an atomic pointer. What does not pass is dropped, counted and said loudly, and the
-// last good list goes on serving until it is stale. Nothing that a request needs is ever
+// list that we hold, by number and by time; and of its entries no more new, or gone, than is plausible (crl.Plausible).
+// What passes is written durably and then swapped
+// in behind an atomic pointer. What does not pass is kept aside, reported, counted and said loudly (see aside.go), and the
+// last good list goes on serving until it is stale. An operator who has looked at it may let it through by name. Nothing that a request needs is ever
 // held under a lock while we fetch, check or write.
 //
 // Lists are known by issuer, key and scope together. The 1,741 partitions of an authority
@@ -29,6 +30,10 @@
 // accepted promises for those that follow. The key may change, because keys roll; the list of the
 // old key then serves until it is stale and is forgotten after that. The same holds for the list of a
 // file that was taken out of a drop directory.
+//
+// The clock is not asked to be right, only answered for: a list that is from the future by it is refused, and if our clock was set
+// back, what serves is from the future too and its answers are UNKNOWN; if it was set forward all is stale, and UNKNOWN. Neither
+// loses a list, and the number holds the line whatever the clock says.
 //
 // Nothing is monotone but the number: an entry that is gone from the next list is gone
 // (a hold of a phone's authentication certificate is released that way).

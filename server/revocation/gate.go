@@ -2,6 +2,7 @@ package revocation
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"slices"
 	"time"
@@ -64,7 +65,7 @@ func keepsPromise(s *Source, a *anchors.Anchor, scope pkix.Name) bool {
 		(s.IssuerKeyID == nil || bytes.Equal(s.IssuerKeyID, a.Certificate.SubjectKeyID))
 }
 
-// compare is the rest of the gate: the clock, and the list that serves (nil if none does).
+// compare holds a list against the clock and the list that serves (nil if none does).
 func (c *conf) compare(next *crl.Index, held *live, now time.Time) []reason.ID {
 	var found []reason.ID
 	times := untimely(next, now, c.ClockSkew)
@@ -79,6 +80,52 @@ func (c *conf) compare(next *crl.Index, held *live, now time.Time) []reason.ID {
 		found = append(found, reason.CRLStale)
 	}
 	return append(found, crl.Older(next, held.index)...)
+}
+
+// judge is the rest of the gate: the clock, and the list that serves (nil if none does). What is found and what is conceded,
+// because an operator admitted the list, are told apart. The error is the context's.
+func (c *conf) judge(ctx context.Context, s *Source, next *candidate, held *live, digest string) (found, conceded []reason.ID, err error) {
+	found = c.compare(next.index, held, c.Clock())
+	admitted := c.admitted[digest] && (held == nil || !slices.Contains(held.about.Admitted, digest))
+	if held != nil && (len(found) == 0 || admitted) { // counting is dear
+		changed, err := crl.Plausible(ctx, next.index, held.index, s.Bounds)
+		switch {
+		case ctx.Err() != nil:
+			return nil, nil, ctx.Err()
+		case err != nil:
+			found = append(found, reason.CRLIndexDamaged)
+		}
+		found = append(found, changed...)
+	}
+	if admitted {
+		conceded = slices.Clone(found)
+		conceded = slices.DeleteFunc(conceded, func(id reason.ID) bool { return !concedable(id) })
+		found = slices.DeleteFunc(found, concedable)
+	}
+	return found, conceded, nil
+}
+
+// concedable is what an operator can know better than the gate. Whose a list is, what it covers, and that it is not from the future
+// or out of date, nobody can.
+func concedable(id reason.ID) bool {
+	switch id {
+	case reason.CRLNumberLower, reason.CRLOlder, reason.CRLGrowthImplausible, reason.CRLShrinkImplausible:
+		return true
+	}
+	return false
+}
+
+// admissions are those that are used up once a list serves. Else a list that was admitted to go back could be replayed for as
+// long as it stands in the configuration, whatever came after it.
+func (c *conf) admissions(held *live, digest string) []string {
+	var used []string
+	if held != nil {
+		used = slices.DeleteFunc(slices.Clone(held.about.Admitted), func(d string) bool { return !c.admitted[d] || d == digest })
+	}
+	if c.admitted[digest] {
+		used = append(used, digest)
+	}
+	return used
 }
 
 // lags says whether findings of compare mean no more than that this mirror is behind

@@ -120,6 +120,7 @@ func TestGate(t *testing.T) {
 	}{
 		{name: "older number", page: serve(a.list(t, listing{number: 4, scope: north})), want: "CRL_NUMBER_LOWER"},
 		{name: "older time", page: serve(a.list(t, listing{number: 6, scope: north, thisUpdate: testNow.Add(-time.Hour)})), want: "CRL_OLDER"},
+		{name: "grown beyond belief", page: serve(a.list(t, listing{number: 6, scope: north, serials: count(100, 118)})), want: "CRL_GROWTH_IMPLAUSIBLE"},
 		{name: "future", page: serve(a.list(t, listing{number: 6, scope: north, thisUpdate: testNow.Add(time.Hour)})), want: "CRL_NOT_YET_VALID"},
 		{name: "stale while we hold a fresh one", want: "CRL_STALE",
 			page: serve(a.list(t, listing{number: 6, scope: north, nextUpdate: testNow.Add(time.Second)}))},
@@ -196,10 +197,18 @@ func TestGate(t *testing.T) {
 			if !strings.Contains(logs.String(), string(test.want)) {
 				t.Error("not logged")
 			}
+			// A list that was refused is kept for somebody to look at; what is no list at all is not.
+			isList := strings.HasPrefix(string(test.want), "CRL_")
+			if kept := len(asideFiles(t, l)); kept != 0 != isList || (after.Refused != nil) != isList {
+				t.Errorf("%d files aside, state %+v", kept, after.Refused)
+			}
 			s.page("/list", serve(next)) // and the next good list is taken in
 			refresh(t, l)
 			if is, number := revoked(l, a, a.certificate(t, 10, north)); is || number != "6" {
 				t.Errorf("then serves list %q, revoked %v", number, is)
+			}
+			if s := sourceState(t, l, "north"); s.Refused != nil || l.Refusals().Waiting != 0 {
+				t.Errorf("then still refused: %+v", s.Refused)
 			}
 		})
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tashika-jp/tashika/certs"
+	"github.com/tashika-jp/tashika/certs/reason"
 )
 
 // Living is the living index. All methods may be called from any number of goroutines.
@@ -17,6 +18,7 @@ type Living struct {
 	conf atomic.Pointer[conf]
 
 	store  *store // nil: memory only; immutable
+	asides *asides
 	limit  *limits
 	builds *builds
 	wake   chan struct{} // tells Run that the schedule changed
@@ -28,13 +30,14 @@ type Living struct {
 
 	// mu guards the books: feeds and everything in them. It is held for moments only, and
 	// never by List.
-	mu      sync.Mutex
-	feeds   map[string]*feed // by source name
-	agenda  agenda
-	round   round
-	broken  map[string]record // by key in the state directory: lists whose index is to be built again, and that do not serve until then
-	running bool
-	aia     *responder // stands for all responders that certificates name; immutable
+	mu       sync.Mutex
+	feeds    map[string]*feed // by source name
+	agenda   agenda
+	round    round
+	broken   map[string]record // by key in the state directory: lists whose index is to be built again, and that do not serve until then
+	running  bool
+	refusals map[reason.ID]uint64
+	aia      *responder // stands for all responders that certificates name; immutable
 }
 
 var _ certs.Revocation = (*Living)(nil)
@@ -51,14 +54,16 @@ type feed struct {
 	named      map[string]bool // the names of those
 	current    *held           // of a URL: the list it gave last
 	validators validators
-	seen       map[string]*visit // of a directory: its files as found last
-	streak     int               // visits in a row that brought nothing fresh
-	next       time.Time         // zero: at once
-	busy       bool              // in Run's line, or visited by it
-	spread     bool              // its visits have a place of their own in the period
-	at         time.Time         // when Run has to look at it
-	slot       int               // in the agenda
-	said       State             // last logged
+	seen       map[string]*visit   // of a directory: its files as found last
+	refused    map[string]*refused // by file, which a URL has none of: what it gives now and must not serve
+	tried      map[string]bool     // by SHA-256: lists aside that were offered again
+	streak     int                 // visits in a row that brought nothing fresh
+	next       time.Time           // zero: at once
+	busy       bool                // in Run's line, or visited by it
+	spread     bool                // its visits have a place of their own in the period
+	at         time.Time           // when Run has to look at it
+	slot       int                 // in the agenda
+	said       State               // last logged
 }
 
 // held is a list that a feed gave. Guarded by Living.mu.
@@ -85,8 +90,10 @@ func open(c Config, step func(string)) (*Living, error) {
 	l := &Living{
 		limit: newLimits(conf), builds: newBuilds(), wake: make(chan struct{}, 1),
 		feeds: make(map[string]*feed), broken: make(map[string]record), aia: newResponder(Responder{Name: aiaName}),
+		refusals: make(map[reason.ID]uint64),
 	}
 	l.conf.Store(conf)
+	l.asides = &asides{}
 	l.snapshot.Store(emptySnapshot())
 	for _, s := range conf.feeds {
 		l.feeds[s.Name] = newFeed(s)
@@ -108,6 +115,10 @@ func open(c Config, step func(string)) (*Living, error) {
 	if err := l.store.tidy(); err != nil {
 		conf.Logger.Error("what an earlier process left in the state directory could not be removed", "failure", StateNotWritten, "error", err)
 	}
+	if l.asides, err = openAsides(l.store); err != nil {
+		conf.Logger.Error("not all of the lists that were kept aside can be read or removed", "failure", StateNotWritten, "error", err)
+	}
+	l.recall()
 	for _, f := range l.feeds {
 		l.resume(conf, f)
 	}
@@ -115,7 +126,8 @@ func open(c Config, step func(string)) (*Living, error) {
 }
 
 func newFeed(s Source) *feed {
-	f := &feed{source: s, host: hostOf(&s), turn: make(chan struct{}, 1), held: make(map[key]*held), named: make(map[string]bool), seen: make(map[string]*visit)}
+	f := &feed{source: s, host: hostOf(&s), turn: make(chan struct{}, 1), held: make(map[key]*held), named: make(map[string]bool), seen: make(map[string]*visit),
+		refused: make(map[string]*refused), tried: make(map[string]bool)}
 	f.turn <- struct{}{}
 	return f
 }

@@ -62,7 +62,7 @@ func (l *Living) Reconfigure(c Config) error {
 // inherit takes over what another configuration of the same source has come to. Files are
 // looked at again, and all is visited soon: what was refused may pass now.
 func (f *feed) inherit(old *feed) {
-	f.status, f.held, f.named, f.current, f.validators, f.said = old.status, old.held, old.named, old.current, old.validators, old.said
+	f.status, f.held, f.named, f.current, f.validators, f.said, f.refused = old.status, old.held, old.named, old.current, old.validators, old.said, old.refused
 	for _, h := range f.held {
 		if f.source.URL != "" {
 			h.name = f.source.Name

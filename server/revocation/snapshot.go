@@ -178,7 +178,8 @@ type SourceState struct {
 	LastFailure time.Time
 	Failure     Failure // of LastFailure
 	Required    bool
-	Fetches     uint64 // successes since the start
-	Failures    uint64 // since the start
-	Lists       int    // live lists; 1 at most but for a drop directory
+	Fetches     uint64   // successes since the start
+	Failures    uint64   // since the start
+	Lists       int      // live lists; 1 at most but for a drop directory
+	Refused     *Refusal // the last list that it gives and that must not serve; nil if there is none
 }

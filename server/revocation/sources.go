@@ -25,6 +25,9 @@ func (l *Living) Sources() []SourceState {
 		for _, h := range f.held {
 			s := SourceState{Name: h.name, Method: profile.CRL, State: Missing, Required: f.source.Required && h.file != ""}
 			s.tell(&h.status)
+			if h.file != "" {
+				s.Refused = f.refused[h.file].refusal()
+			}
 			s.show(c, lists[h.key], now)
 			out = append(out, s)
 		}
@@ -62,6 +65,7 @@ func (c *conf) describe(f *feed, lists map[key]*live, now time.Time) SourceState
 		Issuer: c.issuerOf(f.source.IssuerKeyID),
 	}
 	s.tell(&f.status)
+	s.Refused = f.refusal()
 	if f.source.URL != "" && f.current != nil {
 		s.show(c, lists[f.current.key], now)
 	}

@@ -26,7 +26,8 @@ import (
 //	<key>.<generation>.index  its index (crl.Build), mapped into memory and answered from
 //	<key>.record              which generation serves for the key (issuer, key, scope; its hash), and where it came from
 //	tmp-*                     what is on its way; removed at the start
-//	aside/                    what was found and not believed at a start, or left service, for an operator to look at
+//	aside/                    what was found and not believed at a start, left service, or was refused (see aside.go), for an
+//	                          operator to look at
 //
 // There is one record for a key, so there is one list, whatever else lies about. A generation is given out
 // once in the life of a process and above all that the directory has; its files never change, and no record names them before they are durable:
@@ -72,6 +73,7 @@ type record struct {
 	IssuerKeyID  string    `json:"issuer_key_id"`
 	Partition    string    `json:"partition,omitempty"`
 	Number       string    `json:"number"`
+	Admitted     []string  `json:"admitted,omitempty"` // digests that were let into service against the gate once, and are not again
 }
 
 var (

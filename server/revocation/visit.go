@@ -25,6 +25,9 @@ func (l *Living) visit(ctx context.Context, f *feed) error {
 	defer func() { f.turn <- struct{}{} }()
 	c := l.conf.Load()
 	err := l.mend(ctx, c, f)
+	if err == nil {
+		err = l.offerAgain(ctx, c, f)
+	}
 	switch {
 	case err != nil:
 	case f.source.URL != "":
@@ -55,6 +58,7 @@ func (l *Living) visitURL(ctx context.Context, c *conf, f *feed) error {
 	}
 	var failures []Failure
 	if got.notModified {
+		l.madeGood(c, f, "", "")
 		failures = l.secure(ctx, c, f, l.heldBy(f))
 	} else {
 		defer got.body.discard()
@@ -94,10 +98,18 @@ func (l *Living) book(change func()) {
 // offer takes a spooled list through the gate and, if it passes and is news, onto the disk and
 // into service. Findings about the list, and StateNotWritten, are failures; an error is about us.
 func (l *Living) offer(ctx context.Context, c *conf, f *feed, body *spool, about record) (*held, []Failure, error) {
+	h, failures, err := l.judgeAndServe(ctx, c, f, body, &about)
+	if h != nil {
+		l.madeGood(c, f, about.File, about.Digest)
+	}
+	return h, failures, err
+}
+
+func (l *Living) judgeAndServe(ctx context.Context, c *conf, f *feed, body *spool, about *record) (*held, []Failure, error) {
 	d, err := l.build(ctx, body)
 	switch {
-	case errors.Is(err, crl.ErrFormat):
-		return nil, l.refuse(c, f, nil, []reason.ID{reason.CRLFormatFailure}), nil // the text of err may quote the list
+	case errors.Is(err, crl.ErrFormat): // the text of err may quote the list
+		return nil, l.refuse(ctx, c, f, body, nil, about, []reason.ID{reason.CRLFormatFailure}), nil
 	case ctx.Err() != nil:
 		return nil, nil, ctx.Err()
 	case err != nil:
@@ -105,43 +117,54 @@ func (l *Living) offer(ctx context.Context, c *conf, f *feed, body *spool, about
 		return nil, []Failure{StateNotWritten}, nil
 	}
 	defer d.discard()
+	about.Digest = digestOf(d.image)
 	next, found := c.authenticate(d.image, &f.source)
-	if next == nil {
-		return nil, l.refuse(c, f, nil, found), nil
+	if next != nil {
+		found = l.outOfLine(f, next)
 	}
-	if found := l.outOfLine(f, next); len(found) > 0 {
-		return nil, l.refuse(c, f, next, found), nil
+	if len(found) > 0 {
+		return nil, l.refuse(ctx, c, f, body, d.image.List(), about, found), nil
 	}
 	// The list that is held against this one may be out of service just now.
 	if err := l.mendOne(ctx, c, next.key.file()); err != nil {
 		return nil, nil, err
 	}
-	about.Digest = digestOf(d.image)
 	if h, failures, known := l.unchanged(ctx, c, f, next, about); known {
 		return h, failures, nil
-	}
-	last := l.snapshot.Load().lists[next.key]
-	if found := c.compare(next.index, last, c.Clock()); len(found) > 0 {
-		return l.behind(c, f, next, last, about, found)
 	}
 	about.Source, about.Location, about.Fetched = f.source.Name, f.source.location(), c.Clock().UTC()
 	about.Issuer, about.IssuerKeyID = next.anchor.Certificate.Subject.String(), hex.EncodeToString([]byte(next.key.keyID))
 	about.Partition, about.Number = next.index.Scope().String(), next.index.Number()
 	var sealed *temp
+	defer func() { sealed.discard() }()
 	var unsafe error
-	if l.store != nil {
-		sealed, unsafe = l.store.seal(d, next.key.file(), &about)
-		defer func() { sealed.discard() }()
+	var conceded []reason.ID
+	for {
+		last := l.snapshot.Load().lists[next.key]
+		if found, conceded, err = c.judge(ctx, &f.source, next, last, about.Digest); err != nil {
+			return nil, nil, err
+		}
+		if len(found) > 0 {
+			return l.behind(ctx, c, f, next, last, d, about, found)
+		}
+		about.Admitted = c.admissions(last, about.Digest)
+		if l.store != nil {
+			sealed.discard()
+			sealed, unsafe = l.store.seal(d, next.key.file(), about)
+		}
+		l.commit.Lock()
+		if l.snapshot.Load().lists[next.key] == last {
+			break
+		}
+		l.commit.Unlock() // another source was faster
 	}
-	l.commit.Lock()
 	defer l.commit.Unlock()
 	if err := l.outdated(c, f); err != nil {
 		return nil, nil, err
 	}
-	// Another source may have been faster.
-	last = l.snapshot.Load().lists[next.key]
-	if found := c.compare(next.index, last, c.Clock()); len(found) > 0 {
-		return l.behind(c, f, next, last, about, found)
+	if len(conceded) > 0 {
+		c.log(slog.LevelWarn, "a revocation list goes into service against the gate, because it was admitted", "source", f.source.Name,
+			"conceded", conceded, "digest", about.Digest, "partition", about.Partition, "number", about.Number, "entries", next.index.Entries())
 	}
 	if l.store != nil && unsafe == nil {
 		if unsafe = l.store.place(sealed, next.key.file()); unsafe == nil {
@@ -149,7 +172,7 @@ func (l *Living) offer(ctx context.Context, c *conf, f *feed, body *spool, about
 			d.keep()
 		}
 	}
-	return l.swap(c, f, next, d, about, unsafe)
+	return l.swap(c, f, next, d, *about, unsafe)
 }
 
 // outdated says why a list that was on its way must not go live any more. Called with commit held.
@@ -209,7 +232,7 @@ func (l *Living) replace(c *conf, x *live, placed bool) {
 }
 
 // unchanged recognizes the list that serves already.
-func (l *Living) unchanged(ctx context.Context, c *conf, f *feed, next *candidate, about record) (*held, []Failure, bool) {
+func (l *Living) unchanged(ctx context.Context, c *conf, f *feed, next *candidate, about *record) (*held, []Failure, bool) {
 	x := l.snapshot.Load().lists[next.key]
 	if x == nil || x.digest != about.Digest || x.index.Damaged() {
 		return nil, nil, false
@@ -241,21 +264,11 @@ func (l *Living) outOfLine(f *feed, next *candidate) []reason.ID {
 	return nil
 }
 
-// refuse says loudly that a list did not pass the gate. The last good one serves on.
-func (l *Living) refuse(c *conf, f *feed, next *candidate, found []reason.ID) []Failure {
-	attributes := []any{"source", f.source.Name, "reasons", found}
-	if next != nil {
-		attributes = append(attributes, "partition", next.index.Scope().String(), "number", next.index.Number())
-	}
-	c.log(slog.LevelError, "revocation list refused, the last good one serves on", attributes...)
-	return fromReasons(found)
-}
-
 // behind judges a list that is not to replace the one that serves: another source's, or another file's, may lag or be
 // the same; the same one going back may not.
-func (l *Living) behind(c *conf, f *feed, next *candidate, last *live, about record, found []reason.ID) (*held, []Failure, error) {
+func (l *Living) behind(ctx context.Context, c *conf, f *feed, next *candidate, last *live, d *draft, about *record, found []reason.ID) (*held, []Failure, error) {
 	if last == nil || !lags(found) || last.about.Source == f.source.Name && last.about.File == about.File {
-		return nil, l.refuse(c, f, next, found), nil
+		return nil, l.refuse(ctx, c, f, d.body, d.image.List(), about, found), nil
 	}
 	l.mu.Lock()
 	h := f.held[next.key]
