@@ -11,7 +11,7 @@ import (
 )
 
 // RevocationSource is one place that revocation evidence comes from: a list, which is one
-// partition of one issuer's key, or an OCSP responder.
+// partition of one issuer's key, many of them, or an OCSP responder.
 type RevocationSource struct {
 	Name            string           `json:"name,omitempty"`
 	Method          RevocationMethod `json:"method,omitzero"`
@@ -30,6 +30,19 @@ type RevocationSource struct {
 	Required        bool             `json:"required,omitempty"`    // the server is not ready without it
 	// Refused is the list that the source gives and that the server does not let into service; nil if there is none.
 	Refused *RefusedList `json:"refused,omitempty"`
+
+	PartOf       string          `json:"partOf,omitempty"`      // the manifest or drop directory that it is a partition of
+	Partitions   PartitionCounts `json:"partitions,omitzero"`   // of a manifest or drop directory; of a list, itself
+	OldestUpdate time.Time       `json:"oldestUpdate,omitzero"` // earliest thisUpdate of its lists
+	NextExpected time.Time       `json:"nextExpected,omitzero"` // earliest nextUpdate of its lists
+}
+
+// PartitionCounts are the partitions of a source by state, and those of any state whose last fetch failed.
+type PartitionCounts struct {
+	Fresh   int32 `json:"fresh,omitempty"`
+	Stale   int32 `json:"stale,omitempty"`
+	Missing int32 `json:"missing,omitempty"`
+	Failing int32 `json:"failing,omitempty"`
 }
 
 // RefusedList is a list that was not let into service. The last good one serves on.
@@ -78,6 +91,11 @@ func newRevocationSource(s *tashikav1.RevocationSource) RevocationSource {
 		LastFailure:     s.GetLastFailure(),
 		Required:        s.GetRequired(),
 		Refused:         newRefusedList(s.GetRefused()),
+		PartOf:          s.GetPartOf(),
+		Partitions: PartitionCounts{s.GetPartitions().GetFresh(), s.GetPartitions().GetStale(), s.GetPartitions().GetMissing(),
+			s.GetPartitions().GetFailing()},
+		OldestUpdate: at(s.GetOldestUpdate()),
+		NextExpected: at(s.GetNextExpected()),
 	}
 }
 

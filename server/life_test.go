@@ -220,6 +220,7 @@ func (*fakeEvidence) Ask(context.Context, certs.Question) (*ocsp.Answer, string,
 func (*fakeEvidence) Run(ctx context.Context) error       { <-ctx.Done(); return nil }
 func (*fakeEvidence) Sources() []revocation.SourceState   { return nil }
 func (*fakeEvidence) Refusals() revocation.Refusals       { return revocation.Refusals{} }
+func (*fakeEvidence) Progress() revocation.Progress       { return revocation.Progress{} }
 func (f *fakeEvidence) Ready(time.Time) bool              { return f.fresh.Load() }
 func (*fakeEvidence) Reconfigure(revocation.Config) error { return nil }
 func (*fakeEvidence) RefreshAll(context.Context) error    { return nil }

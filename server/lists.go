@@ -7,8 +7,10 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 
+	"github.com/tashika-jp/tashika/certs/profile"
 	tashikav1 "github.com/tashika-jp/tashika/proto/tashika/v1"
 	"github.com/tashika-jp/tashika/server/device"
+	"github.com/tashika-jp/tashika/server/revocation"
 	"google.golang.org/protobuf/types/known/durationpb"
 )
 
@@ -26,7 +28,11 @@ func (h *handlers) ListSources(ctx context.Context, r *tashikav1.ListSourcesRequ
 			Name: s.Name, Method: methodViews[s.Method], State: sourceStates[s.State], Issuer: s.Issuer, IssuerKeyId: s.IssuerKeyID,
 			Partition: s.Partition, CrlNumber: s.Number, ThisUpdate: at(s.ThisUpdate), NextUpdate: at(s.NextUpdate),
 			Entries: int64(s.Entries), LastFetchTime: at(s.LastFetch), LastFailureTime: at(s.LastFailure),
-			LastFailure: string(s.Failure), Required: s.Required,
+			LastFailure: string(s.Failure), Required: s.Required, PartOf: s.PartOf, OldestUpdate: at(s.OldestUpdate), NextExpected: at(s.NextExpected),
+		}
+		if s.Method == profile.CRL {
+			view.Partitions = &tashikav1.PartitionCounts{Fresh: int32(s.Partitions[revocation.Fresh]), Stale: int32(s.Partitions[revocation.Stale]),
+				Missing: int32(s.Partitions[revocation.Missing]), Failing: int32(s.Failing)}
 		}
 		if r := s.Refused; r != nil {
 			view.Refused = &tashikav1.RefusedList{Time: at(r.Time), CrlNumber: r.Number, ThisUpdate: at(r.ThisUpdate), Entries: int64(r.Entries), Digest: r.Digest}

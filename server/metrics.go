@@ -5,13 +5,14 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/tashika-jp/tashika/certs/profile"
 	"github.com/tashika-jp/tashika/server/challenge"
 	"github.com/tashika-jp/tashika/server/revocation"
 	"google.golang.org/grpc/codes"
 )
 
 // metrics are the meters of a server, in a registry of its own. Labels come from closed sets: methods that are registered,
-// codes, verdicts, reason and failure ids, doors, states of a source. No label is anything that a caller or a source made up.
+// codes, verdicts, reason and failure ids, doors, states of a source, the names of sources in the configuration. No label is anything that a caller or a source made up.
 type metrics struct {
 	registry  *prometheus.Registry
 	inFlight  prometheus.Gauge
@@ -117,6 +118,12 @@ func (m *metrics) watch(s *Server) {
 			func(p *picture) float64 { return float64(p.entries) }},
 		{desc("tashika_revocation_refused", "Lists that sources give now and that the gate refuses: the last good ones serve on."), prometheus.GaugeValue,
 			func(p *picture) float64 { return float64(p.refusals.Waiting) }},
+		{desc("tashika_revocation_refresh_total", "Visits to sources that are due, of all since there last were none."), prometheus.GaugeValue,
+			func(p *picture) float64 { return float64(p.progress.Total) }},
+		{desc("tashika_revocation_refresh_done", "Those that have ended."), prometheus.GaugeValue,
+			func(p *picture) float64 { return float64(p.progress.Done) }},
+		{desc("tashika_revocation_refresh_failed", "Those that have failed."), prometheus.GaugeValue,
+			func(p *picture) float64 { return float64(p.progress.Failed) }},
 		{desc("tashika_challenges_issued_total", "Challenges made."), prometheus.CounterValue,
 			func(p *picture) float64 { return float64(p.challenges.Issued) }},
 		{desc("tashika_challenges_consumed_total", "Challenges consumed without a finding."), prometheus.CounterValue,
@@ -141,8 +148,11 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 
 // picture is what one scrape sees.
 type picture struct {
+	now        time.Time
 	ready      bool
 	challenges challenge.Stats
+	progress   revocation.Progress
+	sources    []revocation.SourceState // of lists, those of the configuration
 	states     [revocation.OnDemand + 1]int
 	circuits   [revocation.CircuitOpen + 1]int
 	failing    map[revocation.Failure]int
@@ -156,18 +166,23 @@ type picture struct {
 // take looks at everything once.
 func take(s *Server) *picture {
 	now := s.state.Load().config.Clock()
-	p := &picture{ready: s.ready(), challenges: s.challenges.Stats(), failing: map[revocation.Failure]int{}, refusals: s.evidence.Refusals()}
+	p := &picture{now: now, ready: s.ready(), challenges: s.challenges.Stats(), progress: s.evidence.Progress(), failing: map[revocation.Failure]int{}, refusals: s.evidence.Refusals()}
 	for _, source := range s.evidence.Sources() {
-		if int(source.State) < len(p.states) {
-			p.states[source.State]++
-		}
 		p.circuits[source.Circuit]++
-		p.successes += source.Fetches
-		p.failures += source.Failures
+		if source.PartOf == "" {
+			if int(source.State) < len(p.states) {
+				p.states[source.State]++
+			}
+			p.successes += source.Fetches
+			p.failures += source.Failures
+			if source.Method == profile.CRL {
+				p.sources = append(p.sources, source)
+			}
+		}
 		if source.LastFailure.After(source.LastFetch) {
 			p.failing[source.Failure]++
 		}
-		if !source.ThisUpdate.IsZero() { // a list; a drop directory as a whole has no time of its own
+		if !source.ThisUpdate.IsZero() { // a list; a manifest or directory as a whole has no time of its own
 			p.oldest = max(p.oldest, now.Sub(source.ThisUpdate))
 			p.entries += int64(source.Entries)
 		}
@@ -188,6 +203,34 @@ type sampler struct {
 	sources, circuits, visits, failures, refused *prometheus.Desc
 }
 
+// Of each source by its name in the configuration; the partitions of a manifest or directory are counted.
+var (
+	sourcePartitions  = desc("tashika_revocation_source_partitions", "Partitions of a source by state.", "source", "state")
+	sourceFailing     = desc("tashika_revocation_source_failing", "Partitions of a source whose last visit failed.", "source")
+	sourceOldest      = desc("tashika_revocation_source_oldest_age_seconds", "Greatest age, from thisUpdate, of the lists of a source.", "source")
+	sourceExpected    = desc("tashika_revocation_source_next_expected_seconds", "Time to the earliest nextUpdate of the lists of a source; negative when it is past.", "source")
+	sourceLastSuccess = desc("tashika_revocation_source_last_success_age_seconds", "Time since the last successful visit; since the least recent one to a partition of a manifest.", "source")
+)
+
+// collectSources tells of each source. What is not known, an age without a list, is not there.
+func (p *picture) collectSources(out chan<- prometheus.Metric) {
+	for _, s := range p.sources {
+		for state := revocation.Fresh; state <= revocation.Missing; state++ {
+			out <- prometheus.MustNewConstMetric(sourcePartitions, prometheus.GaugeValue, float64(s.Partitions[state]), s.Name, state.String())
+		}
+		out <- prometheus.MustNewConstMetric(sourceFailing, prometheus.GaugeValue, float64(s.Failing), s.Name)
+		for _, one := range []struct {
+			desc  *prometheus.Desc
+			known time.Time
+			sign  float64
+		}{{sourceOldest, s.OldestUpdate, 1}, {sourceExpected, s.NextExpected, -1}, {sourceLastSuccess, s.LastFetch, 1}} {
+			if !one.known.IsZero() {
+				out <- prometheus.MustNewConstMetric(one.desc, prometheus.GaugeValue, one.sign*p.now.Sub(one.known).Seconds(), s.Name)
+			}
+		}
+	}
+}
+
 // Describe implements prometheus.Collector.
 func (s *sampler) Describe(out chan<- *prometheus.Desc) {
 	for _, one := range s.samples {
@@ -198,6 +241,9 @@ func (s *sampler) Describe(out chan<- *prometheus.Desc) {
 	out <- s.visits
 	out <- s.failures
 	out <- s.refused
+	for _, d := range []*prometheus.Desc{sourcePartitions, sourceFailing, sourceOldest, sourceExpected, sourceLastSuccess} {
+		out <- d
+	}
 }
 
 // Collect implements prometheus.Collector.
@@ -206,6 +252,7 @@ func (s *sampler) Collect(out chan<- prometheus.Metric) {
 	for _, one := range s.samples {
 		out <- prometheus.MustNewConstMetric(one.desc, one.kind, one.value(p))
 	}
+	p.collectSources(out)
 	for state := revocation.Fresh; state <= revocation.OnDemand; state++ {
 		out <- prometheus.MustNewConstMetric(s.sources, prometheus.GaugeValue, float64(p.states[state]), state.String())
 	}

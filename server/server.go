@@ -57,6 +57,7 @@ type evidence interface {
 	Run(ctx context.Context) error
 	Sources() []revocation.SourceState
 	Refusals() revocation.Refusals
+	Progress() revocation.Progress
 	Ready(now time.Time) bool
 	Reconfigure(revocation.Config) error
 	RefreshAll(ctx context.Context) error

@@ -30,14 +30,15 @@ type Living struct {
 
 	// mu guards the books: feeds and everything in them. It is held for moments only, and
 	// never by List.
-	mu       sync.Mutex
-	feeds    map[string]*feed // by source name
-	agenda   agenda
-	round    round
-	broken   map[string]record // by key in the state directory: lists whose index is to be built again, and that do not serve until then
-	running  bool
-	refusals map[reason.ID]uint64
-	aia      *responder // stands for all responders that certificates name; immutable
+	mu        sync.Mutex
+	feeds     map[string]*feed // by source name
+	agenda    agenda
+	round     round
+	readiness readiness
+	broken    map[string]record // by key in the state directory: lists whose index is to be built again, and that do not serve until then
+	running   bool
+	refusals  map[reason.ID]uint64
+	aia       *responder // stands for all responders that certificates name; immutable
 }
 
 var _ certs.Revocation = (*Living)(nil)

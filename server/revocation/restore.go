@@ -166,7 +166,7 @@ func (f *feed) enter(o *opened) *live {
 			f.validators = validators{about.ETag, about.LastModified}
 		}
 	}
-	return &live{key: o.next.key, index: o.next.index, anchor: o.next.anchor, source: h.name, digest: about.Digest, about: about, proven: o.proven}
+	return &live{key: o.next.key, index: o.next.index, anchor: o.next.anchor, source: h.name, digest: about.Digest, about: about, proven: o.proven, words: new(words)}
 }
 
 // disbelieve sets a list of the state directory aside. Called with commit held, or before anybody else has the Living.

@@ -1,11 +1,14 @@
 package revocation
 
 import (
+	"cmp"
 	"container/heap"
 	"context"
 	"errors"
 	"iter"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -79,7 +82,9 @@ func (l *Living) Run(ctx context.Context) error {
 // agenda is when Run has to look at each feed: a heap by feed.at. Guarded by Living.mu.
 type agenda struct {
 	feeds   agendaHeap
+	byName  []*feed   // the same, in order
 	edition int       // counts configurations
+	changes uint64    // counts what may have changed what a feed has
 	looked  time.Time // when, the last time
 }
 
@@ -101,17 +106,20 @@ func (h *agendaHeap) Pop() any { return nil }
 // reset takes the feeds of a configuration; all of them are looked at next.
 func (a *agenda) reset(feeds map[string]*feed) {
 	a.edition++
+	a.changes++
 	a.feeds = make(agendaHeap, 0, len(feeds))
 	for _, f := range feeds {
 		f.at, f.slot = time.Time{}, len(a.feeds)
 		a.feeds = append(a.feeds, f)
 	}
+	a.byName = slices.SortedFunc(maps.Values(feeds), func(a, b *feed) int { return cmp.Compare(a.source.Name, b.source.Name) })
 }
 
 // reconsider has Run look at a feed next. Called with mu held.
 func (l *Living) reconsider(f *feed) {
 	if l.feeds[f.source.Name] == f { // not of an earlier configuration
 		f.at = time.Time{}
+		l.agenda.changes++
 		heap.Fix(&l.agenda.feeds, f.slot)
 	}
 }

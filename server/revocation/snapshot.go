@@ -47,7 +47,8 @@ type live struct {
 	source string // name of the entry in Sources that it came by
 	digest string // names the list (digestOf)
 	about  record
-	proven bool   // the index was built in this process; one that was found in the state directory has yet to be (tend)
+	proven bool // the index was built in this process; one that was found in the state directory has yet to be (tend)
+	words  *words
 	unsafe *spool // the DER, while it could not be written. Guarded by Living.commit
 }
 
@@ -160,8 +161,8 @@ func (s State) String() string {
 	return []string{"", "fresh", "stale", "missing", "on-demand"}[s]
 }
 
-// SourceState is what is known of one source at one time. A drop directory has a state of its
-// own, the worst of its lists', and one for each list.
+// SourceState is what is known of one source at one time. A manifest and a drop directory have a state of their
+// own, the worst of their partitions', and one for each partition.
 type SourceState struct {
 	Name        string
 	Method      profile.Method // CRL or OCSP
@@ -174,12 +175,18 @@ type SourceState struct {
 	ThisUpdate  time.Time
 	NextUpdate  time.Time
 	Entries     int
-	LastFetch   time.Time // last success, "not modified" and OCSP answers included
+	LastFetch   time.Time // last success, "not modified" and OCSP answers included; of a manifest, that of the partition where it is longest ago
 	LastFailure time.Time
 	Failure     Failure // of LastFailure
 	Required    bool
 	Fetches     uint64   // successes since the start
 	Failures    uint64   // since the start
-	Lists       int      // live lists; 1 at most but for a drop directory
+	Lists       int      // live lists; 1 at most but for a whole
 	Refused     *Refusal // the last list that it gives and that must not serve; nil if there is none
+
+	PartOf       string            // the manifest or directory that it is a partition of; empty for a source of the configuration
+	Partitions   [OnDemand + 1]int // of a whole, by State; else itself
+	Failing      int               // of them, whose last failure is later than their last success
+	OldestUpdate time.Time         // earliest thisUpdate
+	NextExpected time.Time         // earliest nextUpdate
 }

@@ -5,7 +5,9 @@ import (
 	"cmp"
 	"encoding/hex"
 	"slices"
+	"sync"
 	"time"
+	"weak"
 
 	"github.com/tashika-jp/tashika/certs/profile"
 )
@@ -15,24 +17,29 @@ func (l *Living) Sources() []SourceState {
 	c := l.conf.Load()
 	now := c.Clock()
 	lists := l.snapshot.Load().lists
-	var out []SourceState
 	l.mu.Lock()
-	for _, f := range l.feeds {
-		out = append(out, c.describe(f, lists, now))
-		if f.source.Directory == "" {
-			continue
+	out := make([]SourceState, 0, len(l.agenda.byName)+len(c.Sources)+len(c.responders)+1)
+	whole := make(map[string]*SourceState) // the manifests
+	for _, s := range c.Sources {
+		if s.Manifest != "" {
+			whole[s.Name] = &SourceState{Name: s.Name, Method: profile.CRL, Required: s.Required, Issuer: c.issuerOf(s.IssuerKeyID),
+				IssuerKeyID: hex.EncodeToString(s.IssuerKeyID)}
 		}
-		for _, h := range f.held {
-			s := SourceState{Name: h.name, Method: profile.CRL, State: Missing, Required: f.source.Required && h.file != ""}
-			s.tell(&h.status)
-			if h.file != "" {
-				s.Refused = f.refused[h.file].refusal()
-			}
-			s.show(c, lists[h.key], now)
-			out = append(out, s)
+	}
+	for _, f := range l.agenda.byName {
+		s := c.describe(f, lists, now)
+		out = append(out, s)
+		if f.source.Directory != "" {
+			out = append(out, c.describeLists(f, lists, now)...)
+		} else if m := whole[s.PartOf]; m != nil {
+			m.include(&s)
 		}
 	}
 	l.mu.Unlock()
+	for _, m := range whole {
+		m.State = m.worst()
+		out = append(out, *m)
+	}
 	for id, r := range c.responders {
 		out = append(out, r.describe(c, []byte(id)))
 	}
@@ -43,43 +50,154 @@ func (l *Living) Sources() []SourceState {
 	return out
 }
 
-// Ready says whether every required source is fresh at the given time.
+// readiness is what is known of the required sources as long as no list and no book changes: when all of them are fresh.
+type readiness struct {
+	snapshot    weak.Pointer[snapshot] // that nobody serves from any more must be able to go
+	changes     uint64                 // of the agenda
+	missing     bool
+	from, until time.Time
+}
+
+// Ready says whether every required source is fresh at the given time. Whoever asks for our health asks this, so it looks at all of
+// them only if something has changed.
 func (l *Living) Ready(now time.Time) bool {
-	c := l.conf.Load()
-	lists := l.snapshot.Load().lists
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, f := range l.feeds {
-		if f.source.Required && c.stateOf(f, lists, now) != Fresh {
-			return false
+	s := l.snapshot.Load()
+	if r := &l.readiness; r.snapshot != weak.Make(s) || r.changes != l.agenda.changes {
+		*r = l.whenFresh(s)
+	}
+	r := &l.readiness
+	return !r.missing && !now.Before(r.from) && !now.After(r.until)
+}
+
+// whenFresh is the time in which no list of a required source is untimely. Called with mu held.
+func (l *Living) whenFresh(s *snapshot) readiness {
+	skew := l.conf.Load().ClockSkew
+	r := readiness{snapshot: weak.Make(s), changes: l.agenda.changes, until: time.Unix(1<<40, 0)}
+	for _, f := range l.agenda.byName {
+		if !f.source.Required {
+			continue
+		}
+		none := true
+		for h := range f.present() {
+			x := s.lists[h.key]
+			if none = x == nil; none {
+				break
+			}
+			if from := x.index.ThisUpdate().Add(-skew); from.After(r.from) {
+				r.from = from
+			}
+			if until := x.index.NextUpdate().Add(skew); until.Before(r.until) {
+				r.until = until
+			}
+		}
+		if none {
+			r.missing = true
+			return r
 		}
 	}
-	return true
+	return r
 }
 
 // describe is the state of a source as a whole. Called with mu held.
 func (c *conf) describe(f *feed, lists map[key]*live, now time.Time) SourceState {
 	s := SourceState{
-		Name: f.source.Name, Method: profile.CRL, Required: f.source.Required,
-		Partition: f.source.Partition.String(), IssuerKeyID: hex.EncodeToString(f.source.IssuerKeyID),
-		Issuer: c.issuerOf(f.source.IssuerKeyID),
+		Name: f.source.Name, Method: profile.CRL, Required: f.source.Required, PartOf: f.source.manifest, Partition: f.source.promised,
+	}
+	if f.source.IssuerKeyID != nil {
+		s.Issuer, s.IssuerKeyID = c.issuerOf(f.source.IssuerKeyID), hex.EncodeToString(f.source.IssuerKeyID)
 	}
 	s.tell(&f.status)
 	s.Refused = f.refusal()
-	if f.source.URL != "" && f.current != nil {
-		s.show(c, lists[f.current.key], now)
+	if f.source.URL != "" {
+		s.State = Missing
+		if f.current != nil {
+			s.show(c, lists[f.current.key], now)
+		}
+		s.count()
+		return s
 	}
-	s.State = c.stateOf(f, lists, now)
-	if f.source.Directory != "" {
-		s.Lists, s.Entries = 0, 0
-		for _, h := range f.held {
-			if x := lists[h.key]; x != nil {
-				s.Lists++
-				s.Entries += x.index.Entries()
-			}
+	for h := range f.present() {
+		var one SourceState
+		one.tell(&h.status)
+		one.State = Missing
+		one.show(c, lists[h.key], now)
+		one.count()
+		s.add(&one)
+	}
+	s.State = s.worst()
+	s.Lists, s.Entries = 0, 0
+	for _, h := range f.held { // also those whose file is gone serve
+		if x := lists[h.key]; x != nil {
+			s.Lists++
+			s.Entries += x.index.Entries()
 		}
 	}
 	return s
+}
+
+// describeLists are the states of the lists of a directory. Called with mu held.
+func (c *conf) describeLists(f *feed, lists map[key]*live, now time.Time) []SourceState {
+	out := make([]SourceState, 0, len(f.held))
+	for _, h := range f.held {
+		s := SourceState{Name: h.name, Method: profile.CRL, State: Missing, Required: f.source.Required && h.file != "", PartOf: f.source.Name}
+		s.tell(&h.status)
+		if h.file != "" {
+			s.Refused = f.refused[h.file].refusal()
+		}
+		s.show(c, lists[h.key], now)
+		s.count()
+		out = append(out, s)
+	}
+	return out
+}
+
+// count makes a list the one partition of its own state.
+func (s *SourceState) count() {
+	s.Partitions[s.State] = 1
+	if s.LastFailure.After(s.LastFetch) {
+		s.Failing = 1
+	}
+	s.OldestUpdate, s.NextExpected = s.ThisUpdate, s.NextUpdate
+}
+
+// add counts a partition in.
+func (s *SourceState) add(part *SourceState) {
+	for state, n := range part.Partitions {
+		s.Partitions[state] += n
+	}
+	s.Failing += part.Failing
+	s.Lists += part.Lists
+	s.Entries += part.Entries
+	earliest(&s.OldestUpdate, part.OldestUpdate)
+	earliest(&s.NextExpected, part.NextExpected)
+}
+
+// include is add, with how the visits went: since when every partition that was ever fetched has been, and how many failed. Why is
+// told with each.
+func (s *SourceState) include(row *SourceState) {
+	s.add(row)
+	earliest(&s.LastFetch, row.LastFetch)
+	s.Fetches += row.Fetches
+	s.Failures += row.Failures
+}
+
+func earliest(of *time.Time, other time.Time) {
+	if of.IsZero() || !other.IsZero() && other.Before(*of) {
+		*of = other
+	}
+}
+
+// worst is the state of a whole.
+func (s *SourceState) worst() State {
+	switch {
+	case s.Partitions[Missing] > 0 || s.Partitions[Stale]+s.Partitions[Fresh] == 0:
+		return Missing
+	case s.Partitions[Stale] > 0:
+		return Stale
+	}
+	return Fresh
 }
 
 // stateOf is the worst state of the lists that a source gives now. Called with mu held.
@@ -114,10 +232,24 @@ func (s *SourceState) show(c *conf, x *live, now time.Time) {
 	if x.stale(now, c.ClockSkew) {
 		s.State = Stale
 	}
-	s.Issuer, s.IssuerKeyID = x.anchor.Certificate.Subject.String(), hex.EncodeToString([]byte(x.key.keyID))
-	s.Partition, s.Number = x.index.Scope().String(), x.index.Number()
+	text := x.told()
+	s.Issuer, s.IssuerKeyID, s.Partition, s.Number = text.issuer, text.keyID, text.partition, text.number
 	s.ThisUpdate, s.NextUpdate = x.index.ThisUpdate(), x.index.NextUpdate()
 	s.Entries, s.Lists = x.index.Entries(), 1
+}
+
+// words are what a list says of itself, as text: made when somebody looks, and once.
+type words struct {
+	once                             sync.Once
+	issuer, keyID, partition, number string
+}
+
+func (x *live) told() *words {
+	x.words.once.Do(func() {
+		x.words.issuer, x.words.keyID = x.anchor.Certificate.Subject.String(), hex.EncodeToString([]byte(x.key.keyID))
+		x.words.partition, x.words.number = x.index.Scope().String(), x.index.Number()
+	})
+	return x.words
 }
 
 // issuerOf is the name of the anchor with a key identifier, or empty.

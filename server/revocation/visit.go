@@ -190,7 +190,7 @@ func (l *Living) outdated(c *conf, f *feed) error {
 
 // swap puts a list into service. Called with commit held.
 func (l *Living) swap(c *conf, f *feed, next *candidate, d *draft, about record, unsafe error) (*held, []Failure, error) {
-	x := &live{key: next.key, index: next.index, anchor: next.anchor, digest: about.Digest, about: about, proven: true}
+	x := &live{key: next.key, index: next.index, anchor: next.anchor, digest: about.Digest, about: about, proven: true, words: new(words)}
 	var failures []Failure
 	if unsafe != nil {
 		x.unsafe, failures = d.body, []Failure{StateNotWritten}

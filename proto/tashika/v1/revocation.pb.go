@@ -536,7 +536,8 @@ func (x *ListSourcesResponse) GetTotalSize() int32 {
 }
 
 // RevocationSource is one place that revocation evidence comes from: a list (one
-// partition of one issuer's key), or an OCSP responder.
+// partition of one issuer's key), many of them (a manifest, or a drop directory), or
+// an OCSP responder.
 type RevocationSource struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name, unique in this server, such as "auth-g2-08220".
@@ -562,7 +563,8 @@ type RevocationSource struct {
 	Age *durationpb.Duration `protobuf:"bytes,10,opt,name=age,proto3" json:"age,omitempty"`
 	// Entries of the last good list.
 	Entries int64 `protobuf:"varint,11,opt,name=entries,proto3" json:"entries,omitempty"`
-	// When a fetch last succeeded, including "not modified".
+	// When a fetch last succeeded, including "not modified". Of a manifest, that of the
+	// partition where it is longest ago.
 	LastFetchTime *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=last_fetch_time,json=lastFetchTime,proto3" json:"last_fetch_time,omitempty"`
 	// When a fetch last failed; empty if it never did.
 	LastFailureTime *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=last_failure_time,json=lastFailureTime,proto3" json:"last_failure_time,omitempty"`
@@ -572,7 +574,17 @@ type RevocationSource struct {
 	Required bool `protobuf:"varint,15,opt,name=required,proto3" json:"required,omitempty"`
 	// The last list that this source gave and that was not let into service, while the source gives no better one; the
 	// last good list serves on meanwhile.
-	Refused       *RefusedList `protobuf:"bytes,16,opt,name=refused,proto3" json:"refused,omitempty"`
+	Refused *RefusedList `protobuf:"bytes,16,opt,name=refused,proto3" json:"refused,omitempty"`
+	// Name of the manifest or drop directory that this is a partition of; empty for a
+	// source of the configuration.
+	PartOf string `protobuf:"bytes,17,opt,name=part_of,json=partOf,proto3" json:"part_of,omitempty"`
+	// Partitions of a manifest or drop directory by state; of a list, itself; empty for
+	// an OCSP responder.
+	Partitions *PartitionCounts `protobuf:"bytes,18,opt,name=partitions,proto3" json:"partitions,omitempty"`
+	// Earliest thisUpdate of its lists.
+	OldestUpdate *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=oldest_update,json=oldestUpdate,proto3" json:"oldest_update,omitempty"`
+	// Earliest nextUpdate of its lists: by then the next is expected.
+	NextExpected  *timestamppb.Timestamp `protobuf:"bytes,20,opt,name=next_expected,json=nextExpected,proto3" json:"next_expected,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -719,6 +731,107 @@ func (x *RevocationSource) GetRefused() *RefusedList {
 	return nil
 }
 
+func (x *RevocationSource) GetPartOf() string {
+	if x != nil {
+		return x.PartOf
+	}
+	return ""
+}
+
+func (x *RevocationSource) GetPartitions() *PartitionCounts {
+	if x != nil {
+		return x.Partitions
+	}
+	return nil
+}
+
+func (x *RevocationSource) GetOldestUpdate() *timestamppb.Timestamp {
+	if x != nil {
+		return x.OldestUpdate
+	}
+	return nil
+}
+
+func (x *RevocationSource) GetNextExpected() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NextExpected
+	}
+	return nil
+}
+
+// PartitionCounts are the partitions of a source.
+type PartitionCounts struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Those with a list within its nextUpdate.
+	Fresh int32 `protobuf:"varint,1,opt,name=fresh,proto3" json:"fresh,omitempty"`
+	// Those whose last good list is past its nextUpdate.
+	Stale int32 `protobuf:"varint,2,opt,name=stale,proto3" json:"stale,omitempty"`
+	// Those without a list.
+	Missing int32 `protobuf:"varint,3,opt,name=missing,proto3" json:"missing,omitempty"`
+	// Those of any state whose last fetch failed.
+	Failing       int32 `protobuf:"varint,4,opt,name=failing,proto3" json:"failing,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PartitionCounts) Reset() {
+	*x = PartitionCounts{}
+	mi := &file_tashika_v1_revocation_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PartitionCounts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PartitionCounts) ProtoMessage() {}
+
+func (x *PartitionCounts) ProtoReflect() protoreflect.Message {
+	mi := &file_tashika_v1_revocation_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PartitionCounts.ProtoReflect.Descriptor instead.
+func (*PartitionCounts) Descriptor() ([]byte, []int) {
+	return file_tashika_v1_revocation_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *PartitionCounts) GetFresh() int32 {
+	if x != nil {
+		return x.Fresh
+	}
+	return 0
+}
+
+func (x *PartitionCounts) GetStale() int32 {
+	if x != nil {
+		return x.Stale
+	}
+	return 0
+}
+
+func (x *PartitionCounts) GetMissing() int32 {
+	if x != nil {
+		return x.Missing
+	}
+	return 0
+}
+
+func (x *PartitionCounts) GetFailing() int32 {
+	if x != nil {
+		return x.Failing
+	}
+	return 0
+}
+
 // RefusedList is a list that must not serve: it is not authentic, not the one that was promised, goes back, or changes more
 // at once than is plausible.
 type RefusedList struct {
@@ -742,7 +855,7 @@ type RefusedList struct {
 
 func (x *RefusedList) Reset() {
 	*x = RefusedList{}
-	mi := &file_tashika_v1_revocation_proto_msgTypes[4]
+	mi := &file_tashika_v1_revocation_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -754,7 +867,7 @@ func (x *RefusedList) String() string {
 func (*RefusedList) ProtoMessage() {}
 
 func (x *RefusedList) ProtoReflect() protoreflect.Message {
-	mi := &file_tashika_v1_revocation_proto_msgTypes[4]
+	mi := &file_tashika_v1_revocation_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -767,7 +880,7 @@ func (x *RefusedList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefusedList.ProtoReflect.Descriptor instead.
 func (*RefusedList) Descriptor() ([]byte, []int) {
-	return file_tashika_v1_revocation_proto_rawDescGZIP(), []int{4}
+	return file_tashika_v1_revocation_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *RefusedList) GetTime() *timestamppb.Timestamp {
@@ -841,7 +954,7 @@ const file_tashika_v1_revocation_proto_rawDesc = "" +
 	"\asources\x18\x01 \x03(\v2\x1c.tashika.v1.RevocationSourceR\asources\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1d\n" +
 	"\n" +
-	"total_size\x18\x03 \x01(\x05R\ttotalSize\"\xb8\x06\n" +
+	"total_size\x18\x03 \x01(\x05R\ttotalSize\"\x90\b\n" +
 	"\x10RevocationSource\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x124\n" +
 	"\x06method\x18\x02 \x01(\x0e2\x1c.tashika.v1.RevocationMethodR\x06method\x128\n" +
@@ -862,13 +975,24 @@ const file_tashika_v1_revocation_proto_rawDesc = "" +
 	"\x11last_failure_time\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\x0flastFailureTime\x12!\n" +
 	"\flast_failure\x18\x0e \x01(\tR\vlastFailure\x12\x1a\n" +
 	"\brequired\x18\x0f \x01(\bR\brequired\x121\n" +
-	"\arefused\x18\x10 \x01(\v2\x17.tashika.v1.RefusedListR\arefused\"h\n" +
+	"\arefused\x18\x10 \x01(\v2\x17.tashika.v1.RefusedListR\arefused\x12\x17\n" +
+	"\apart_of\x18\x11 \x01(\tR\x06partOf\x12;\n" +
+	"\n" +
+	"partitions\x18\x12 \x01(\v2\x1b.tashika.v1.PartitionCountsR\n" +
+	"partitions\x12?\n" +
+	"\roldest_update\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampR\foldestUpdate\x12?\n" +
+	"\rnext_expected\x18\x14 \x01(\v2\x1a.google.protobuf.TimestampR\fnextExpected\"h\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vSTATE_FRESH\x10\x01\x12\x0f\n" +
 	"\vSTATE_STALE\x10\x02\x12\x11\n" +
 	"\rSTATE_MISSING\x10\x03\x12\x13\n" +
-	"\x0fSTATE_ON_DEMAND\x10\x04\"\xe5\x01\n" +
+	"\x0fSTATE_ON_DEMAND\x10\x04\"q\n" +
+	"\x0fPartitionCounts\x12\x14\n" +
+	"\x05fresh\x18\x01 \x01(\x05R\x05fresh\x12\x14\n" +
+	"\x05stale\x18\x02 \x01(\x05R\x05stale\x12\x18\n" +
+	"\amissing\x18\x03 \x01(\x05R\amissing\x12\x18\n" +
+	"\afailing\x18\x04 \x01(\x05R\afailing\"\xe5\x01\n" +
 	"\vRefusedList\x12.\n" +
 	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x18\n" +
 	"\areasons\x18\x02 \x03(\tR\areasons\x12\x1d\n" +
@@ -917,7 +1041,7 @@ func file_tashika_v1_revocation_proto_rawDescGZIP() []byte {
 }
 
 var file_tashika_v1_revocation_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_tashika_v1_revocation_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_tashika_v1_revocation_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_tashika_v1_revocation_proto_goTypes = []any{
 	(CertificateStatus)(0),        // 0: tashika.v1.CertificateStatus
 	(RevocationReason)(0),         // 1: tashika.v1.RevocationReason
@@ -927,36 +1051,40 @@ var file_tashika_v1_revocation_proto_goTypes = []any{
 	(*ListSourcesRequest)(nil),    // 5: tashika.v1.ListSourcesRequest
 	(*ListSourcesResponse)(nil),   // 6: tashika.v1.ListSourcesResponse
 	(*RevocationSource)(nil),      // 7: tashika.v1.RevocationSource
-	(*RefusedList)(nil),           // 8: tashika.v1.RefusedList
-	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 10: google.protobuf.Duration
+	(*PartitionCounts)(nil),       // 8: tashika.v1.PartitionCounts
+	(*RefusedList)(nil),           // 9: tashika.v1.RefusedList
+	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 11: google.protobuf.Duration
 }
 var file_tashika_v1_revocation_proto_depIdxs = []int32{
 	0,  // 0: tashika.v1.RevocationStatus.status:type_name -> tashika.v1.CertificateStatus
 	1,  // 1: tashika.v1.RevocationStatus.reason:type_name -> tashika.v1.RevocationReason
-	9,  // 2: tashika.v1.RevocationStatus.revocation_time:type_name -> google.protobuf.Timestamp
+	10, // 2: tashika.v1.RevocationStatus.revocation_time:type_name -> google.protobuf.Timestamp
 	2,  // 3: tashika.v1.RevocationStatus.method:type_name -> tashika.v1.RevocationMethod
-	9,  // 4: tashika.v1.RevocationStatus.source_time:type_name -> google.protobuf.Timestamp
-	9,  // 5: tashika.v1.RevocationStatus.next_update:type_name -> google.protobuf.Timestamp
-	10, // 6: tashika.v1.RevocationStatus.age:type_name -> google.protobuf.Duration
+	10, // 4: tashika.v1.RevocationStatus.source_time:type_name -> google.protobuf.Timestamp
+	10, // 5: tashika.v1.RevocationStatus.next_update:type_name -> google.protobuf.Timestamp
+	11, // 6: tashika.v1.RevocationStatus.age:type_name -> google.protobuf.Duration
 	7,  // 7: tashika.v1.ListSourcesResponse.sources:type_name -> tashika.v1.RevocationSource
 	2,  // 8: tashika.v1.RevocationSource.method:type_name -> tashika.v1.RevocationMethod
 	3,  // 9: tashika.v1.RevocationSource.state:type_name -> tashika.v1.RevocationSource.State
-	9,  // 10: tashika.v1.RevocationSource.this_update:type_name -> google.protobuf.Timestamp
-	9,  // 11: tashika.v1.RevocationSource.next_update:type_name -> google.protobuf.Timestamp
-	10, // 12: tashika.v1.RevocationSource.age:type_name -> google.protobuf.Duration
-	9,  // 13: tashika.v1.RevocationSource.last_fetch_time:type_name -> google.protobuf.Timestamp
-	9,  // 14: tashika.v1.RevocationSource.last_failure_time:type_name -> google.protobuf.Timestamp
-	8,  // 15: tashika.v1.RevocationSource.refused:type_name -> tashika.v1.RefusedList
-	9,  // 16: tashika.v1.RefusedList.time:type_name -> google.protobuf.Timestamp
-	9,  // 17: tashika.v1.RefusedList.this_update:type_name -> google.protobuf.Timestamp
-	5,  // 18: tashika.v1.RevocationService.ListSources:input_type -> tashika.v1.ListSourcesRequest
-	6,  // 19: tashika.v1.RevocationService.ListSources:output_type -> tashika.v1.ListSourcesResponse
-	19, // [19:20] is the sub-list for method output_type
-	18, // [18:19] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	10, // 10: tashika.v1.RevocationSource.this_update:type_name -> google.protobuf.Timestamp
+	10, // 11: tashika.v1.RevocationSource.next_update:type_name -> google.protobuf.Timestamp
+	11, // 12: tashika.v1.RevocationSource.age:type_name -> google.protobuf.Duration
+	10, // 13: tashika.v1.RevocationSource.last_fetch_time:type_name -> google.protobuf.Timestamp
+	10, // 14: tashika.v1.RevocationSource.last_failure_time:type_name -> google.protobuf.Timestamp
+	9,  // 15: tashika.v1.RevocationSource.refused:type_name -> tashika.v1.RefusedList
+	8,  // 16: tashika.v1.RevocationSource.partitions:type_name -> tashika.v1.PartitionCounts
+	10, // 17: tashika.v1.RevocationSource.oldest_update:type_name -> google.protobuf.Timestamp
+	10, // 18: tashika.v1.RevocationSource.next_expected:type_name -> google.protobuf.Timestamp
+	10, // 19: tashika.v1.RefusedList.time:type_name -> google.protobuf.Timestamp
+	10, // 20: tashika.v1.RefusedList.this_update:type_name -> google.protobuf.Timestamp
+	5,  // 21: tashika.v1.RevocationService.ListSources:input_type -> tashika.v1.ListSourcesRequest
+	6,  // 22: tashika.v1.RevocationService.ListSources:output_type -> tashika.v1.ListSourcesResponse
+	22, // [22:23] is the sub-list for method output_type
+	21, // [21:22] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_tashika_v1_revocation_proto_init() }
@@ -970,7 +1098,7 @@ func file_tashika_v1_revocation_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tashika_v1_revocation_proto_rawDesc), len(file_tashika_v1_revocation_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   5,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
