@@ -13,7 +13,7 @@ import (
 // cut into blocks, each with the width that its own numbers and times need. A look-up touches the block's counts and the entries of one
 // bucket, which is two misses of the processor's cache in a table of any size.
 type table struct {
-	data    []byte
+	data    []byte // up to the directory
 	blocked []block
 	tops    []uint64 // of each block, see lengthClass
 	classes [maxSerial + 1]lengthClass
@@ -69,14 +69,21 @@ func openTable(data []byte) (t *table, meta []byte, err error) {
 	for i := range t.blocked {
 		b := &t.blocked[i]
 		b.read(directory[i*directorySize:])
-		b.offset = offset
 		if !b.plausible() || i > 0 && !t.blocked[i-1].base.less(b.base) {
 			return nil, nil, ErrDamaged
 		}
+		b.offset = offset
 		if offset += b.size(); offset > int64(at) {
 			return nil, nil, ErrDamaged
 		}
 		t.entries += int(b.n)
+	}
+	for i := range t.blocked {
+		b := &t.blocked[i]
+		b.counts = offset
+		if offset += b.countsSize(); offset > int64(at) {
+			return nil, nil, ErrDamaged
+		}
 	}
 	if offset != int64(at) || uint64(t.entries) != entries {
 		return nil, nil, ErrDamaged
@@ -153,17 +160,28 @@ func (t *table) lookup(serial []byte) (Entry, bool, error) {
 	if bucket.hi|bucket.mid != 0 || bucket.lo >= uint64(b.buckets) {
 		return Entry{}, false, nil
 	}
-	octets := t.data[b.offset:]
-	counts := binary.BigEndian.Uint32(octets[2*bucket.lo:])
-	low, high := int(counts>>16), int(counts&0xffff)
+	pair := binary.BigEndian.Uint32(t.data[uint64(b.counts)+2*bucket.lo:])
+	low, high := int(pair>>16), int(pair&0xffff)
 	if high > int(b.n) {
-		return Entry{}, false, ErrDamaged
+		return Entry{}, false, t.condemn(b)
 	}
-	// What is left of the number to be compared, its highest bit first.
-	rest := offset.shl(192 - uint(b.k))
-	packed := octets[2*(int(b.buckets)+1):]
-	width := uint(b.k) + uint(b.w)
-	mask := ^(^uint64(0) >> b.k)
+	packed := t.data[b.offset:][:b.size()]
+	k := uint(b.k)
+	bit, found := search(packed, low, high, k, k+uint(b.w), offset.shl(192-k))
+	if !found {
+		return Entry{}, false, nil
+	}
+	e, ok := b.entry(bitsAt(packed, bit+k) >> (64 - b.w))
+	if !ok {
+		return e, false, t.condemn(b)
+	}
+	return e, true, nil
+}
+
+// search finds a number among the entries of a bucket, and where its entry begins. The number is what is left of it in the bucket, k bits,
+// its highest bit first.
+func search(packed []byte, low, high int, k, width uint, rest number) (bit uint, found bool) {
+	mask := ^(^uint64(0) >> k)
 	// Most numbers are near to where they would be if they lay evenly; if they do not, halving ends it.
 	share, _ := bits.Mul64(rest.hi, uint64(high-low))
 	at := low + int(share)
@@ -171,13 +189,13 @@ func (t *table) lookup(serial []byte) (Entry, bool, error) {
 		if steps >= 8 {
 			at = int(uint(low+high) / 2)
 		}
-		bit := uint(at) * width
-		found := bitsAt(packed, bit) & mask
-		before := found < rest.hi
-		if found == rest.hi {
-			c := compareRest(packed, bit, uint(b.k), rest)
+		bit = uint(at) * width
+		word := bitsAt(packed, bit) & mask
+		before := word < rest.hi
+		if word == rest.hi {
+			c := compareRest(packed, bit, k, rest)
 			if c == 0 {
-				return b.entry(packed, bit+uint(b.k))
+				return bit, true
 			}
 			before = c < 0
 		}
@@ -189,7 +207,7 @@ func (t *table) lookup(serial []byte) (Entry, bool, error) {
 			at = high - 1
 		}
 	}
-	return Entry{}, false, nil
+	return 0, false
 }
 
 // compareRest compares the second and third word of an entry's k bits.
@@ -220,35 +238,47 @@ func (t *table) blocks() int { return len(t.blocked) }
 // damaged says whether a block was ever found damaged. One that was stays so, whatever is read of it later.
 func (t *table) damaged() bool { return t.bad.Load() }
 
+// condemn remembers that a block is damaged.
+func (t *table) condemn(b *block) error {
+	t.bad.Store(true)
+	atomic.StoreUint32(&b.state, damaged)
+	return ErrDamaged
+}
+
 // checkBlock checks a block against its checksum, again if it was before.
 func (t *table) checkBlock(i int) error {
 	b := &t.blocked[i]
-	if crc32.Checksum(t.octets(b), castagnoli) != b.checksum {
-		t.bad.Store(true)
-		atomic.StoreUint32(&b.state, damaged)
+	if sum(t.octets(b)) != b.checksum {
+		return t.condemn(b)
 	}
-	atomic.CompareAndSwapUint32(&b.state, unchecked, sound)
-	if atomic.LoadUint32(&b.state) == damaged {
+	if !atomic.CompareAndSwapUint32(&b.state, unchecked, sound) && atomic.LoadUint32(&b.state) == damaged {
 		return ErrDamaged
 	}
 	return nil
 }
 
-func (t *table) octets(b *block) []byte { return t.data[b.offset:][:b.size()] }
+func (t *table) octets(b *block) (counts, packed []byte) {
+	return t.data[b.counts:][:b.countsSize()], t.data[b.offset:][:b.size()]
+}
 
 // all goes through the entries in order. An error ends it.
 func (t *table) all() iter.Seq2[Listed, error] {
 	return func(yield func(Listed, error) bool) {
 		var entries []record
 		var serial [24]byte
+		var last number
 		for i := range t.blocked {
 			b := &t.blocked[i]
-			ok := t.checkBlock(i) == nil
-			if ok {
-				entries, ok = b.decode(t.octets(b), entries[:0])
+			err := t.checkBlock(i)
+			if err == nil {
+				var ok bool
+				counts, packed := t.octets(b)
+				if entries, ok = b.decode(counts, packed, entries[:0]); !ok || !last.less(entries[0].number) {
+					err = t.condemn(b)
+				}
 			}
-			if !ok {
-				yield(Listed{}, ErrDamaged)
+			if err != nil {
+				yield(Listed{}, err)
 				return
 			}
 			for j := range entries {
@@ -256,6 +286,7 @@ func (t *table) all() iter.Seq2[Listed, error] {
 					return
 				}
 			}
+			last = entries[len(entries)-1].number
 		}
 	}
 }
@@ -266,17 +297,16 @@ const (
 	maxUnix = 253402300799
 )
 
-// entry decodes what an entry says, the w bits at a place.
-func (b *block) entry(packed []byte, bit uint) (Entry, bool, error) {
-	code := bitsAt(packed, bit) >> (64 - b.w)
+// entry decodes what an entry says.
+func (b *block) entry(code uint64) (Entry, bool) {
 	n := uint64(bits.OnesCount16(b.reasons))
 	unix := b.time + int64(code/n)
 	if unix > maxUnix {
-		return Entry{}, false, ErrDamaged
+		return Entry{}, false
 	}
 	reasons := b.reasons
 	for range code % n {
 		reasons &= reasons - 1
 	}
-	return Entry{time.Unix(unix, 0).UTC(), Reason(bits.TrailingZeros16(reasons))}, true, nil
+	return Entry{time.Unix(unix, 0).UTC(), Reason(bits.TrailingZeros16(reasons))}, true
 }

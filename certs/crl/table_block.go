@@ -2,6 +2,7 @@ package crl
 
 import (
 	"encoding/binary"
+	"hash/crc32"
 	"math/bits"
 	"slices"
 	"time"
@@ -125,8 +126,9 @@ func (r *record) entry() Entry {
 // block is what the directory says of a block, and whether its checksum was found right.
 type block struct {
 	base     number // serial number of the first entry
-	offset   int64
-	time     int64 // the earliest, Unix seconds
+	offset   int64  // of the entries
+	counts   int64  // offset of the counts
+	time     int64  // the earliest, Unix seconds
 	n        uint16
 	buckets  uint16
 	reasons  uint16 // those in use, a bit each
@@ -137,17 +139,16 @@ type block struct {
 
 const (
 	// spareOctets end a block, so that nine octets can be read wherever an entry begins or ends.
-	spareOctets = 9
-	// bucketEntries is how many entries a bucket has at least, on the average. With 16 bits for its count, a bucket costs least where it has eleven.
-	bucketEntries = 8
-	maxWidth      = 48    // of what an entry says; the years 0 to 9999 with ten reasons need 42
-	validReasons  = 0x77f // RFC 5280 section 5.3.1
+	spareOctets  = 9
+	maxWidth     = 48    // of what an entry says; the years 0 to 9999 with ten reasons need 42
+	validReasons = 0x77f // RFC 5280 section 5.3.1
 )
 
-// size is how many octets the block has: counts, entries, spare octets.
-func (b *block) size() int64 {
-	return 2*(int64(b.buckets)+1) + (int64(b.n)*(int64(b.k)+int64(b.w))+7)/8 + spareOctets
-}
+// size is how many octets the entries take.
+func (b *block) size() int64 { return (int64(b.n)*(int64(b.k)+int64(b.w))+7)/8 + spareOctets }
+
+// countsSize is how many octets the counts take.
+func (b *block) countsSize() int64 { return 2 * (int64(b.buckets) + 1) }
 
 // append appends the block's part of the directory.
 func (b *block) append(d []byte) []byte {
@@ -208,8 +209,16 @@ func (p *bitWriter) put(v uint64, n uint) {
 	p.word = v << p.room
 }
 
-// encode appends the block of entries, which are of one length, in order, at least one, at most 65535.
-func encode(out []byte, entries []record) ([]byte, block) {
+// entriesPerBucket is how many entries a bucket has at least, on the average, if an entry takes so many bits. If numbers lie evenly, an entry is
+// within about half the square root of that from where it is looked for; that should be in the same line of the processor's cache, of 512 bits. The
+// fewer buckets the more of their counts are in the cache.
+func entriesPerBucket(width int) int {
+	lines := 512 / width
+	return min(max(lines*lines, 8), 128)
+}
+
+// encode appends the entries of a block, which are of one length, in order, at least one, at most 65535, to out, and their counts to counts.
+func encode(counts, out []byte, entries []record, most int) ([]byte, []byte, block) {
 	b := block{base: entries[0].number, n: uint16(len(entries))}
 	earliest, latest := entries[0].what>>8, entries[0].what>>8
 	for i := range entries {
@@ -227,24 +236,23 @@ func encode(out []byte, entries []record) ([]byte, block) {
 	b.w = uint8(bits.Len64((latest-earliest)*reasons + reasons - 1))
 
 	span := entries[len(entries)-1].sub(b.base)
-	most := uint64(max(1, len(entries)/bucketEntries))
-	k := uint(max(0, span.bits()-bits.Len64(most)))
-	if span.shr(k).lo >= most {
+	width := max(0, span.bits()-bits.Len(uint(len(entries)))) + 6 + int(b.w) // about
+	buckets := uint64(min(most, max(1, len(entries)/entriesPerBucket(width))))
+	k := uint(max(0, span.bits()-bits.Len64(buckets)))
+	if span.shr(k).lo >= buckets {
 		k++
 	}
 	b.k, b.buckets = uint8(k), uint16(span.shr(k).lo+1)
 
-	size := int(b.size())
-	start := len(out)
+	start, size := len(out), int(b.size())
 	out = slices.Grow(out, size)[:start+size]
-	octets := out[start:]
-	packer := bitWriter{to: octets[2*(int(b.buckets)+1):], room: 64}
-	next := 0 // the first bucket whose count is not written
+	packer := bitWriter{to: out[start:], room: 64}
+	begun := uint64(0) // buckets whose first entry is written, or a later one
 	for i := range entries {
 		e := &entries[i]
 		offset := e.sub(b.base)
-		for bucket := int(offset.shr(k).lo); next <= bucket; next++ {
-			binary.BigEndian.PutUint16(octets[2*next:], uint16(i))
+		for bucket := offset.shr(k).lo; begun <= bucket; begun++ {
+			counts = binary.BigEndian.AppendUint16(counts, uint16(i))
 		}
 		switch {
 		case k <= 64:
@@ -259,28 +267,32 @@ func encode(out []byte, entries []record) ([]byte, block) {
 		}
 		packer.put((e.what>>8-earliest)*reasons+codes[e.what&15], uint(b.w))
 	}
-	binary.BigEndian.PutUint16(octets[2*next:], b.n)
+	counts = binary.BigEndian.AppendUint16(counts, b.n)
 	binary.BigEndian.PutUint64(packer.to, packer.word)
 	clear(packer.to[8:])
-	return out, b
+	return counts, out, b
+}
+
+// sum is the checksum of a block.
+func sum(counts, octets []byte) uint32 {
+	return crc32.Update(crc32.Checksum(counts, castagnoli), castagnoli, octets)
 }
 
 // decode appends a block's entries; false if they are not what encode writes.
-func (b *block) decode(octets []byte, entries []record) ([]record, bool) {
+func (b *block) decode(counts, packed []byte, entries []record) ([]record, bool) {
 	entries = slices.Grow(entries, int(b.n))
 	reasons := make([]uint64, 0, 16)
 	for set := b.reasons; set != 0; set &= set - 1 {
 		reasons = append(reasons, uint64(bits.TrailingZeros16(set)))
 	}
 	k, w := uint(b.k), uint(b.w)
-	packed := octets[2*(int(b.buckets)+1):]
 	earliest := uint64(b.time - minUnix)
 	from, bit := 0, uint(0)
 	var last number
 	for bucket := range uint64(b.buckets) {
-		counts := binary.BigEndian.Uint32(octets[2*bucket:])
-		to := int(counts & 0xffff)
-		if int(counts>>16) != from || to < from || to > int(b.n) {
+		pair := binary.BigEndian.Uint32(counts[2*bucket:])
+		to := int(pair & 0xffff)
+		if int(pair>>16) != from || to < from || to > int(b.n) {
 			return entries, false
 		}
 		begin := b.base.add(number{lo: bucket}.shl(k))

@@ -118,13 +118,10 @@ func (m *merger) contender(i int) (contender, error) {
 			s.entries, s.next = s.entries[:0], 0
 			return contender{^uint64(0), -1}, nil
 		}
-		octets, err := readBlock(m.storage, &s.blocks[0], &m.buffer)
-		if err != nil {
+		b := &s.blocks[0]
+		var err error
+		if s.entries, err = readBlock(m.storage, b, []byte{0, 0, byte(b.n >> 8), byte(b.n)}, &m.buffer, s.entries[:0]); err != nil {
 			return contender{}, err
-		}
-		var ok bool
-		if s.entries, ok = s.blocks[0].decode(octets, s.entries[:0]); !ok {
-			return contender{}, errScratch
 		}
 		s.blocks, s.next = s.blocks[1:], 0
 	}

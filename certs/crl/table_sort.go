@@ -1,7 +1,6 @@
 package crl
 
 import (
-	"hash/crc32"
 	"math/bits"
 	"slices"
 )
@@ -135,54 +134,69 @@ type runs struct {
 	at      int64
 	all     [][]block
 	sorter  sorter
-	buffer  []byte
+	buffer  []byte // of reading
+	written []byte
+	counts  []byte
 }
 
-// take copies blocks that are written already; they are a run.
-func (s *runs) take(w *blockWriter) error {
-	for i := range w.blocks {
-		b := &w.blocks[i]
-		octets, err := readBlock(w.to, b, &s.buffer)
-		if err != nil {
+// take makes a run of what is in an output.
+func (s *runs) take(from *blockWriter) error {
+	w := s.begin()
+	var entries []record
+	for i := range from.blocks {
+		b := &from.blocks[i]
+		counts := from.counts[:b.countsSize()]
+		from.counts = from.counts[len(counts):]
+		var err error
+		if entries, err = readBlock(from.to, b, counts, &s.buffer, entries[:0]); err != nil {
 			return err
 		}
-		if _, err := s.storage.WriteAt(octets, s.at); err != nil {
-			return err
+		for j := range entries {
+			if err := w.push(&entries[j]); err != nil {
+				return err
+			}
 		}
-		b.offset = s.at
-		s.at += int64(len(octets))
 	}
-	if len(w.blocks) > 0 {
-		s.all = append(s.all, w.blocks)
-	}
-	return nil
+	return s.end(w)
 }
 
 // write makes a run of entries.
 func (s *runs) write(entries []record) error {
-	w := blockWriter{to: s.storage, at: s.at, buffer: s.buffer[:0], blockSize: runBlockEntries}
+	w := s.begin()
 	if err := s.sorter.sorted(entries, w.push); err != nil {
 		return err
 	}
-	if err := w.flush(); err != nil {
-		return err
-	}
-	s.at, s.buffer = w.at, w.buffer
-	s.all = append(s.all, w.blocks)
-	return nil
+	return s.end(w)
 }
 
-func readBlock(from Storage, b *block, buffer *[]byte) ([]byte, error) {
+// begin begins a run. Its blocks have one bucket each, because nobody looks anything up there.
+func (s *runs) begin() *blockWriter {
+	return &blockWriter{to: s.storage, at: s.at, buffer: s.written[:0], blockSize: runBlockEntries, buckets: 1, counts: s.counts[:0]}
+}
+
+func (s *runs) end(w *blockWriter) error {
+	err := w.flush()
+	s.at, s.written, s.counts = w.at, w.buffer, w.counts
+	if len(w.blocks) > 0 {
+		s.all = append(s.all, w.blocks)
+	}
+	return err
+}
+
+// readBlock reads what a blockWriter wrote.
+func readBlock(from Storage, b *block, counts []byte, buffer *[]byte, entries []record) ([]record, error) {
 	size := int(b.size())
 	*buffer = slices.Grow((*buffer)[:0], size)
 	octets := (*buffer)[:size]
-	if n, err := from.ReadAt(octets, b.offset); n < size {
+	if n, err := from.ReadAt(octets, b.offset); n < size && err != nil {
 		return nil, err
 	}
-	if crc32.Checksum(octets, castagnoli) != b.checksum {
-		return nil, errScratch
+	if sum(counts, octets) == b.checksum {
+		if entries, ok := b.decode(counts, octets, entries); ok {
+			return entries, nil
+		}
 	}
-	return octets, nil
+	return nil, errReadBack
 }
 
 // merge visits the entries of all runs in order, those of one serial number in the order they were added.

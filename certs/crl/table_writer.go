@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
+	"io"
 	"slices"
 )
 
@@ -23,24 +24,26 @@ type tableWriter struct {
 }
 
 const (
-	blockEntries    = 16384
+	blockEntries    = 32768
 	runBlockEntries = 2048 // so that one block of each run fits the memory that a run had
 	runEntries      = 1 << runBits
 	runBits         = 19
-	outputSize      = 256 << 10
+	// outputSize is how much is written at once, at a multiple of it: a file system that has large pages then keeps the file in such, and a
+	// look-up in the mapped file need not ask where a small one is.
+	outputSize = 2 << 20
 )
 
 // What add refuses. Build has refused it before.
 var (
 	errSerialSize = errors.New("crl: no serial number, or too long a one")
 	errEntry      = errors.New("crl: no such reason, or a time outside of the years 0 to 9999")
-	errScratch    = errors.New("crl: the scratch does not hold what was written")
+	errReadBack   = errors.New("crl: the storage does not hold what was written")
 )
 
 // newTableWriter makes a writer to an output, from offset 0. The scratch is made if there are too many entries in disorder.
 func newTableWriter(out Storage, scratch func() (Storage, error)) *tableWriter {
 	return &tableWriter{scratch: scratch, runSize: runEntries, ordered: true,
-		out: &blockWriter{to: out, buffer: make([]byte, headerSize), blockSize: blockEntries}}
+		out: newBlockWriter(out)}
 }
 
 // add takes an entry. Of several with one serial number the graver stays: RFC 5280 does not say what a serial number
@@ -105,7 +108,9 @@ func (w *tableWriter) disorder() error {
 	if err := w.runs.take(w.out); err != nil {
 		return err
 	}
-	w.out = &blockWriter{to: w.out.to, buffer: make([]byte, headerSize), blockSize: w.out.blockSize}
+	size := w.out.blockSize
+	w.out = newBlockWriter(w.out.to)
+	w.out.blockSize = size
 	return nil
 }
 
@@ -134,9 +139,15 @@ type blockWriter struct {
 	at        int64  // where the buffer goes
 	buffer    []byte // whole blocks
 	blockSize int
+	buckets   int      // of a block, at most
 	pending   []record // of the next block
 	blocks    []block
+	counts    []byte // of all blocks
 	entries   int
+}
+
+func newBlockWriter(to Storage) *blockWriter {
+	return &blockWriter{to: to, buffer: make([]byte, headerSize), blockSize: blockEntries, buckets: blockEntries}
 }
 
 // push takes the next entry. Of two with the same serial number the graver stays.
@@ -173,24 +184,26 @@ func (w *blockWriter) cut() error {
 	if len(w.pending) == 0 {
 		return nil
 	}
-	start := len(w.buffer)
+	start, counts := len(w.buffer), len(w.counts)
 	var b block
-	w.buffer, b = encode(w.buffer, w.pending)
+	w.counts, w.buffer, b = encode(w.counts, w.buffer, w.pending, w.buckets)
 	b.offset = w.at + int64(start)
-	b.checksum = crc32.Checksum(w.buffer[start:], castagnoli)
+	b.checksum = sum(w.counts[counts:], w.buffer[start:])
 	w.blocks = append(w.blocks, b)
 	w.entries += len(w.pending)
 	w.pending = w.pending[:0]
-	if len(w.buffer) >= outputSize {
-		return w.write()
-	}
-	return nil
+	return w.write(outputSize)
 }
 
-func (w *blockWriter) write() error {
-	_, err := w.to.WriteAt(w.buffer, w.at)
-	w.at += int64(len(w.buffer))
-	w.buffer = w.buffer[:0]
+// write writes the buffer, as far as it is a multiple of so many octets.
+func (w *blockWriter) write(unit int) error {
+	n := len(w.buffer) / unit * unit
+	if n == 0 {
+		return nil
+	}
+	_, err := w.to.WriteAt(w.buffer[:n], w.at)
+	w.at += int64(n)
+	w.buffer = w.buffer[:copy(w.buffer, w.buffer[n:])]
 	return err
 }
 
@@ -199,7 +212,7 @@ func (w *blockWriter) flush() error {
 	if err := w.cut(); err != nil {
 		return err
 	}
-	return w.write()
+	return w.write(1)
 }
 
 // finish writes the rest of a table whose blocks are written.
@@ -211,10 +224,15 @@ func (w *blockWriter) finish(meta []byte) (int64, error) {
 	for i := range w.blocks {
 		directory = w.blocks[i].append(directory)
 	}
-	at := w.at + int64(len(w.buffer))
-	w.buffer = append(append(w.buffer, directory...), meta...)
-	size := w.at + int64(len(w.buffer))
-	if err := w.write(); err != nil {
+	at := w.at + int64(len(w.buffer)+len(w.counts))
+	size := at + int64(len(directory)+len(meta))
+	for _, part := range [][]byte{w.counts, directory, meta} {
+		w.buffer = append(w.buffer, part...)
+		if err := w.write(outputSize); err != nil {
+			return 0, err
+		}
+	}
+	if err := w.write(1); err != nil {
 		return 0, err
 	}
 	h := make([]byte, 0, headerSize)
@@ -245,7 +263,7 @@ func (m *memory) WriteAt(p []byte, at int64) (int, error) {
 func (m *memory) ReadAt(p []byte, at int64) (int, error) {
 	n := copy(p, m.octets[min(int(at), len(m.octets)):])
 	if n < len(p) {
-		return n, errScratch
+		return n, io.ErrUnexpectedEOF
 	}
 	return n, nil
 }
