@@ -35,7 +35,7 @@ var badLists = []struct {
 }
 
 // TestBadListsChangeNothing: whatever stands where a list should, the last good one answers on, the source says what is wrong, and
-// when it is over the next good list is taken. Counters verify all the time.
+// when it is over the next good list is taken. Counters verify while lists come.
 func TestBadListsChangeNothing(t *testing.T) {
 	n := newNation(t, sandbox.Config{Partitions: 2 * len(badLists), Revoked: 6000})
 	n.settle(t, 2*len(badLists)) // one of two is held: neither answer may turn

@@ -3,9 +3,12 @@ package server
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -27,6 +30,7 @@ type nation struct {
 	busiest  atomic.Int64
 	whole    atomic.Int64 // lists sent
 	same     atomic.Int64 // lists that were as they had been
+	turn     chan bool    // somebody's turn at a counter, each time that a few lists were fetched
 }
 
 func newNation(t *testing.T, c sandbox.Config) *nation {
@@ -36,7 +40,7 @@ func newNation(t *testing.T, c sandbox.Config) *nation {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &nation{World: w}
+	n := &nation{World: w, turn: make(chan bool, 1)}
 	handler := w.Handler()
 	s := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if n.down.Load() {
@@ -56,6 +60,12 @@ func newNation(t *testing.T, c sandbox.Config) *nation {
 			n.same.Add(1)
 		} else {
 			n.whole.Add(1)
+		}
+		if (n.whole.Load()+n.same.Load())%4 == 0 {
+			select {
+			case n.turn <- true:
+			default:
+			}
 		}
 	}))
 	t.Cleanup(s.Close)
@@ -99,6 +109,19 @@ func (n *nation) config(c *Config) {
 			Name: l.Name(), URL: l.URL, Partition: l.Partition, IssuerKeyID: hex.EncodeToString(l.KeyID), Period: 24 * time.Hour,
 		})
 	}
+}
+
+// manifest writes the table of the nation's lists.
+func (n *nation) manifest(t *testing.T) string {
+	t.Helper()
+	file, err := os.Create(filepath.Join(t.TempDir(), "lists.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(sandbox.WriteManifest(file, n.lists()), file.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return file.Name()
 }
 
 // citizen is a phone whose certificate for user authentication is asked about again and again.
@@ -179,26 +202,30 @@ func (c *citizen) ask(r *running) (*tashikav1.VerifyResponse, error) {
 // older compares CRL numbers in decimal.
 func older(a, b string) bool { return len(a) < len(b) || len(a) == len(b) && a < b }
 
-// keepAsking verifies the citizens without a pause; stop ends it and returns how many answers there were.
-func (n *nation) keepAsking(t *testing.T, r *running) (stop func() int64) {
-	var answers atomic.Int64
-	var done atomic.Bool
-	var counters sync.WaitGroup
+// keepAsking verifies one citizen after the other while lists come; stop ends it and returns how many answers there were.
+func (n *nation) keepAsking(t *testing.T, r *running) (stop func() int) {
+	done, answers := make(chan bool), make(chan int)
 	for i := range 2 {
-		counters.Go(func() {
-			for at := i; !done.Load(); at++ {
+		go func() {
+			count := 0
+			defer func() { answers <- count }()
+			for at := i; ; at++ {
+				select {
+				case <-done:
+					return
+				case <-n.turn:
+				}
 				if _, err := n.citizens[at%len(n.citizens)].ask(r); err != nil {
 					t.Errorf("citizen %d: %v", at%len(n.citizens), err)
 					return
 				}
-				answers.Add(1)
+				count++
 			}
-		})
+		}()
 	}
-	return func() int64 {
-		done.Store(true)
-		counters.Wait()
-		return answers.Load()
+	return func() int {
+		close(done)
+		return <-answers + <-answers
 	}
 }
 
@@ -253,7 +280,7 @@ func (r *running) sources() map[string]*tashikav1.RevocationSource {
 	}
 }
 
-// TestNation: the lists of the whole country are fetched, replaced and fetched again while counters verify without a pause. What
+// TestNation: the lists of the whole country are fetched, replaced and fetched again while counters verify. What
 // happened to a phone is known after the next fetch, what did not happen is never said, and nobody is UNKNOWN.
 func TestNation(t *testing.T) {
 	partitions, people := sandbox.NationalPartitions, 40
@@ -263,9 +290,10 @@ func TestNation(t *testing.T) {
 	n := newNation(t, sandbox.Config{Partitions: partitions, Revoked: 200})
 	n.settle(t, people)
 	lists := int64(len(n.lists()))
-	state := t.TempDir()
+	state, manifest := t.TempDir(), n.manifest(t)
 	config := func(c *Config) {
 		n.config(c)
+		c.Revocation.Sources = []ListSource{{Name: "nation", Manifest: manifest, Period: 24 * time.Hour}}
 		c.Revocation.StateDir = state
 	}
 	r := start(t, config)
@@ -303,7 +331,7 @@ func TestNation(t *testing.T) {
 		return err
 	}, bad)
 	answers := stop()
-	if answers < int64(len(n.citizens)) {
+	if answers < len(n.citizens) {
 		t.Errorf("%d answers while lists came", answers)
 	}
 	if busiest := n.busiest.Load(); busiest > 4 {

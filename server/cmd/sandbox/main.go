@@ -7,6 +7,9 @@
 //	go run ./server/cmd/sandbox                play the scenarios, then serve until Ctrl-C
 //	go run ./server/cmd/sandbox -once          play the scenarios, exit 1 if one is not as expected
 //	go run ./server/cmd/sandbox -once -json    the same, a line of JSON for each
+//	go run ./server/cmd/sandbox -partitions 1741 -revoked 3000
+//	                                           the same in a country of 1,741 municipalities, whose 6,964 lists have 3,000
+//	                                           revoked each and are named by a manifest
 package main
 
 import (
@@ -19,6 +22,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/tashika-jp/tashika/certs/sandbox"
 )
 
 func main() {
@@ -44,6 +49,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 	flags.SetOutput(stderr)
 	once := flags.Bool("once", false, "end after the scenarios; exit status 1 if one is not as expected")
 	asJSON := flags.Bool("json", false, "print one line of JSON for each scenario")
+	var size size
+	flags.IntVar(&size.partitions, "partitions", 0, fmt.Sprintf("municipalities with lists of their own, up to %d; the country has %d (default the few that scenarios are about)", sandbox.MaxPartitions, sandbox.NationalPartitions))
+	flags.IntVar(&size.revoked, "revoked", 0, "revoked certificates more on each list")
 	addresses := [3]*string{
 		flags.String("grpc", "127.0.0.1:8443", "loopback address of the gRPC door (with -once, unless given, a free port)"),
 		flags.String("http", "127.0.0.1:8080", "loopback address of the HTTP door (likewise)"),
@@ -71,7 +79,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 	if *asJSON {
 		progress = stderr
 	}
-	s, err := open(ctx, *addresses[0], *addresses[1], *addresses[2], progress, stderr)
+	s, err := open(ctx, size, *addresses[0], *addresses[1], *addresses[2], progress, stderr)
 	if err != nil {
 		fmt.Fprintln(stderr, "sandbox:", err)
 		return 3

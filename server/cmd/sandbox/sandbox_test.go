@@ -18,7 +18,7 @@ import (
 // openScene opens a scene on free ports for one test.
 func openScene(t *testing.T) *scene {
 	t.Helper()
-	s, err := open(t.Context(), "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0", io.Discard, os.Stderr)
+	s, err := open(t.Context(), size{}, "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0", io.Discard, os.Stderr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,6 +52,33 @@ func TestEveryScenario(t *testing.T) {
 			if seen[c.id+" "+transport] != 1 {
 				t.Errorf("%s by %s was told %d times", c.id, transport, seen[c.id+" "+transport])
 			}
+		}
+	}
+}
+
+// TestALargerCountry: with a manifest and more municipalities the scenarios go as they do without, and the first lists are told as
+// they come.
+func TestALargerCountry(t *testing.T) {
+	var progress bytes.Buffer
+	s, err := open(t.Context(), size{partitions: 60, revoked: 50}, "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0", &progress, os.Stderr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.close)
+	if !strings.Contains(progress.String(), "revocation lists: 240 / 240") {
+		t.Errorf("progress is told as %s", progress.String())
+	}
+	for _, c := range scenarios {
+		switch c.id {
+		case "good_kiosk", "good_older_generation", "held", "released", "stale_list", "wrong_partition_served":
+			if o := s.play(t.Context(), c, s.doors[0]); !o.ok {
+				t.Errorf("%s: %s %v, %v", c.id, o.answer.verdict, o.answer.reasons, o.err)
+			}
+		}
+	}
+	for _, args := range [][]string{{"-once", "-partitions", "3"}, {"-once", "-partitions", "-1"}, {"-once", "-revoked", "-1"}} {
+		if code := run(t.Context(), args, io.Discard, io.Discard); code != 3 {
+			t.Errorf("%v: exit status %d", args, code)
 		}
 	}
 }

@@ -6,11 +6,15 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -53,10 +57,9 @@ func (s *scene) refresh(ctx context.Context) { _ = s.server.Refresh(ctx) }
 // nextUpdate.
 func (s *scene) heal() {
 	s.world.ClearFaults()
-	for _, list := range s.world.Sources().Lists {
-		if list.Municipality == staleMunicipality {
-			check(s.world.SetListFault(list.ListID, sandbox.ListFault{Kind: sandbox.ListStale}))
-		}
+	for _, a := range s.world.Anchors() {
+		list := sandbox.ListID{Authority: a.Authority, Generation: a.Generation, Municipality: staleMunicipality}
+		check(s.world.SetListFault(list, sandbox.ListFault{Kind: sandbox.ListStale}))
 	}
 }
 
@@ -68,24 +71,39 @@ var parties = map[string][]profile.Use{
 	kyc:        {profile.PrivateIdentityVerification},
 }
 
+// size of the world; zeros are the few municipalities that scenarios are about.
+type size struct{ partitions, revoked int }
+
 // open makes the world, starts the server on it and waits until it is ready.
-func open(ctx context.Context, grpcAddress, httpAddress, jlisAddress string, progress, log io.Writer) (*scene, error) {
+func open(ctx context.Context, size size, grpcAddress, httpAddress, jlisAddress string, progress, log io.Writer) (*scene, error) {
 	fmt.Fprintln(progress, "模擬 J-LIS を準備しています / preparing a pretend J-LIS: authorities, keys, lists, responders …")
 	listener, err := listenLoopback(jlisAddress)
 	if err != nil {
 		return nil, err
 	}
 	keys := sandbox.NewKeyPool(sandbox.KeyPoolConfig{Ahead: 32, Workers: 1})
-	world, err := sandbox.New(sandbox.Config{PublicURL: "http://" + listener.Addr().String(), Keys: keys})
+	world, err := sandbox.New(sandbox.Config{
+		PublicURL: "http://" + listener.Addr().String(), Keys: keys, Partitions: size.partitions, Revoked: size.revoked,
+	})
 	if err != nil {
 		return nil, err
 	}
 	s := &scene{world: world, tokens: map[string]string{}, ended: make(chan error, 1)}
 	s.heal()
-	jlis := &http.Server{Handler: world.Handler(), ReadHeaderTimeout: 10 * time.Second}
+	first := &tally{handler: world.Handler(), of: len(world.Sources().Lists)}
+	jlis := &http.Server{Handler: first, ReadHeaderTimeout: 10 * time.Second}
 	go jlis.Serve(listener)
 
-	config, err := s.config(grpcAddress, httpAddress, log)
+	manifest := ""
+	if size.partitions > 0 {
+		dir, err := os.MkdirTemp("", "tashika-sandbox-")
+		if err != nil {
+			return nil, err
+		}
+		defer os.RemoveAll(dir) // read when the server is made, and only then
+		manifest = filepath.Join(dir, "lists.csv")
+	}
+	config, err := s.config(grpcAddress, httpAddress, manifest, log)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +120,13 @@ func open(ctx context.Context, grpcAddress, httpAddress, jlisAddress string, pro
 		}
 		jlis.Close()
 	}
-	s.refresh(ctx)
+	if size.partitions > 0 {
+		stopTelling := first.tell(progress)
+		s.refresh(ctx)
+		stopTelling()
+	} else {
+		s.refresh(ctx)
+	}
 	if s.doors, err = s.openDoors(); err != nil {
 		s.close()
 		return nil, err
@@ -123,8 +147,24 @@ func listenLoopback(address string) (net.Listener, error) {
 	return net.Listen("tcp", address)
 }
 
-// config is the server's configuration for the world, as an operator would write it.
-func (s *scene) config(grpcAddress, httpAddress string, log io.Writer) (server.Config, error) {
+// writeManifest writes the table of all lists but those that are stale on purpose, which it returns.
+func (s *scene) writeManifest(path string, lists []sandbox.ListSource) (apart []sandbox.ListSource, err error) {
+	file, err := os.Create(path)
+	if err != nil {
+		return nil, err
+	}
+	lists = slices.DeleteFunc(lists, func(l sandbox.ListSource) bool {
+		if l.Municipality == staleMunicipality {
+			apart = append(apart, l)
+		}
+		return l.Municipality == staleMunicipality
+	})
+	return apart, errors.Join(sandbox.WriteManifest(file, lists), file.Close())
+}
+
+// config is the server's configuration for the world, as an operator would write it. Where there is to be a manifest it
+// has the lists.
+func (s *scene) config(grpcAddress, httpAddress, manifest string, log io.Writer) (server.Config, error) {
 	c := server.Config{
 		Listen: server.Listen{GRPC: grpcAddress, HTTP: httpAddress, Plaintext: "loopback-only"},
 		Anchors: server.Anchors{Set: "sandbox", Policies: map[string][]string{
@@ -142,12 +182,22 @@ func (s *scene) config(grpcAddress, httpAddress string, log io.Writer) (server.C
 		}
 		c.AnchorSources = append(c.AnchorSources, anchors.Source{DER: a.DER, CA: ca})
 	}
-	for _, list := range s.world.Sources().Lists {
-		c.Revocation.Sources = append(c.Revocation.Sources, server.ListSource{
-			Name: fmt.Sprintf("%s-g%d-%s", list.Authority, list.Generation, list.Municipality),
-			URL:  list.URL, Partition: list.Partition, IssuerKeyID: hex.EncodeToString(list.KeyID),
-			Period: time.Minute, Timeout: 5 * time.Second, Optional: list.Municipality == staleMunicipality,
-		})
+	each := server.ListSource{Period: time.Minute, Timeout: 5 * time.Second}
+	lists := s.world.Sources().Lists
+	if manifest != "" {
+		var err error
+		if lists, err = s.writeManifest(manifest, lists); err != nil {
+			return c, err
+		}
+		nation := each
+		nation.Name, nation.Manifest, nation.Period = "nation", manifest, time.Hour
+		c.Revocation.Sources = append(c.Revocation.Sources, nation)
+	}
+	for _, list := range lists {
+		one := each
+		one.Name, one.URL, one.Partition, one.IssuerKeyID = list.Name(), list.URL, list.Partition, hex.EncodeToString(list.KeyID)
+		one.Optional = list.Municipality == staleMunicipality
+		c.Revocation.Sources = append(c.Revocation.Sources, one)
 	}
 	for _, r := range s.world.Sources().OCSP {
 		c.Revocation.Responders = append(c.Revocation.Responders, server.Responder{
