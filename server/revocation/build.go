@@ -55,7 +55,7 @@ type draft struct {
 	body   *spool     // the DER
 	image  *crl.Image // nobody's word yet
 	file   *temp      // the index, in the state directory; nil: in memory
-	memory memory     // or else here
+	memory crl.Memory // or else here
 	broken error      // why the state directory could not take it
 }
 
@@ -68,7 +68,7 @@ func (d *draft) discard() {
 // read reads the index that was built.
 func (d *draft) read() (io.ReadCloser, error) {
 	if d.file == nil {
-		return io.NopCloser(bytes.NewReader(d.memory)), nil
+		return io.NopCloser(bytes.NewReader(d.memory.Bytes())), nil
 	}
 	return os.Open(d.file.path)
 }
@@ -100,8 +100,7 @@ func (l *Living) build(ctx context.Context, body *spool) (*draft, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.memory = d.memory[:size]
-	d.image, err = crl.OpenImage(d.memory)
+	d.image, err = crl.OpenImage(d.memory.Bytes()[:size])
 	return d, err
 }
 
@@ -181,24 +180,3 @@ func openImage(f *os.File, size int64) (*crl.Image, error) {
 // digestOf names the list that an image was built from. It is empty where the signature's algorithm is not known, as that
 // of no list is that serves.
 func digestOf(image *crl.Image) string { return hex.EncodeToString(image.List().Digest()) }
-
-// memory is a crl.Storage.
-type memory []byte
-
-func (m *memory) WriteAt(p []byte, at int64) (int, error) {
-	if end := int(at) + len(p); end > len(*m) {
-		*m = append(*m, make([]byte, end-len(*m))...)
-	}
-	return copy((*m)[at:], p), nil
-}
-
-func (m *memory) ReadAt(p []byte, at int64) (int, error) {
-	if at > int64(len(*m)) {
-		return 0, io.EOF
-	}
-	n := copy(p, (*m)[at:])
-	if n < len(p) {
-		return n, io.EOF
-	}
-	return n, nil
-}
