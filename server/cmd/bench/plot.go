@@ -53,6 +53,7 @@ func draw(all []*listFigures) string {
 	panels := []panel{
 		{"seconds until a list answers", seconds, []series{
 			{"ready", "a", of(func(f *listFigures) float64 { return f.Ready })},
+			{"the same from a dropped file", "a dash", of(func(f *listFigures) float64 { return f.taken })},
 			{"reading and SHA-256 alone", "b dash", of(func(f *listFigures) float64 { return f.ReadSHA256 })},
 			{"openssl crl -verify", "c", of(func(f *listFigures) float64 {
 				if f.OpenSSL == nil {

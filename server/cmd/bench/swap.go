@@ -146,7 +146,6 @@ func (r *listRun) swap(ctx context.Context, ca *authority, t *task, ready float6
 		note(&swap, latencies)
 		lists = next[len(next)-1]
 	}
-	median := func(v []float64) float64 { slices.Sort(v); return v[len(v)/2] }
 	out.QuietP50, out.Quiet, out.SwapP50, out.Swap = median(quiet[0]), median(quiet[1]), median(swap[0]), median(swap[1])
 	out.Rounds, out.Period = r.rounds, spent.Seconds()/float64(out.Swaps)
 	return out, nil

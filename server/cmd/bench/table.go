@@ -49,7 +49,7 @@ func (f *listFigures) table() string {
 	inSeconds := func(v float64) string { return fmt.Sprintf("%.3f s", v) }
 	fmt.Fprintf(&b, "%d entries, serial numbers %s, %d partition(s), %.1f MB of DER (made in %.1f s)\n", f.Entries, f.Serials, f.Partitions, float64(f.DERBytes)/1e6, f.generated)
 
-	line("ready", inSeconds(f.Ready), "the list as fetched is on disk: read, checked, indexed, flushed, mapped, the first answer given; by the server")
+	line("ready", inSeconds(f.Ready), fmt.Sprintf("the list as fetched is on disk: read, checked, indexed, flushed, mapped, the first answer given; by the server; median of %d", f.repeats))
 	line("  from a drop directory", inSeconds(f.taken), "the same, and the list copied to the state directory and flushed before")
 	line("  the engine alone", inSeconds(f.parts.Build+f.parts.Sync+f.parts.Open+f.parts.Authenticate), fmt.Sprintf("build %.3f, fsync %.3f, open %.3f, authenticate %.3f", f.parts.Build, f.parts.Sync, f.parts.Open, f.parts.Authenticate))
 	ratio := f.Ready / f.ReadSHA256
