@@ -24,8 +24,7 @@ func (r *run) evidence(ctx context.Context) {
 			results[i] = r.lookUp()
 		}
 	}
-	confirmed := r.check(CheckCertificateSignature, chain.CheckSignature(r.c, r.v.Issuer)...)
-	held := r.p.Signature == nil || r.check(CheckHolderSignature, r.holderSignature()...)
+	confirmed, held := r.signatures()
 	settled, tried := false, false
 	for i, step := range steps {
 		id := CheckRevocationList
@@ -87,15 +86,36 @@ func (r *run) status(results []result, settled, confirmed bool) {
 	}
 }
 
-func (r *run) holderSignature() []reason.ID {
-	s := r.p.Signature
-	var err error
-	if s.Message != nil {
-		err = r.key.Verify(s.Algorithm, s.Message, s.Value)
-	} else {
-		err = r.key.VerifyDigest(s.Algorithm, s.Digest, s.Value)
+// signatures checks the issuer's and the holder's at once, because two cost no more than one (signature.VerifyAll).
+func (r *run) signatures() (confirmed, held bool) {
+	checks, errs := make([]signature.Check, 0, 2), make([]error, 2)
+	issuer, issuerErr := chain.SignatureCheck(r.c, r.v.Issuer)
+	if issuerErr == nil {
+		checks = append(checks, issuer)
 	}
-	return when(err != nil, reason.SigCryptoFailure)
+	s := r.p.Signature
+	var digestErr error
+	if s != nil {
+		digest := s.Digest
+		if s.Message != nil {
+			digest, digestErr = s.Algorithm.Digest(s.Message)
+		}
+		if digestErr == nil {
+			checks = append(checks, signature.Check{Key: r.key, Algorithm: s.Algorithm, Digest: digest, Signature: s.Value})
+		}
+	}
+	signature.VerifyAll(checks, errs[:len(checks)])
+	if issuerErr == nil {
+		issuerErr, errs = errs[0], errs[1:]
+	}
+	confirmed = r.check(CheckCertificateSignature, when(issuerErr != nil, reason.CertificateSignatureInvalid)...)
+	if s == nil {
+		return confirmed, true
+	}
+	if digestErr == nil {
+		digestErr = errs[0]
+	}
+	return confirmed, r.check(CheckHolderSignature, when(digestErr != nil, reason.SigCryptoFailure)...)
 }
 
 // result is what one method found: a status, or findings that leave it unknown.

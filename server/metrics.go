@@ -105,6 +105,7 @@ func (m *metrics) asked(outcome revocation.OCSPOutcome, took time.Duration) {
 
 // watch adds the gauges that are asked for at each scrape: revocation, challenges, readiness.
 func (m *metrics) watch(s *Server) {
+	m.registry.MustRegister(laneMeters()...)
 	m.registry.MustRegister(&sampler{s, []sample{
 		{desc("tashika_ready", "1 while every required source is fresh and the server is not shutting down."), prometheus.GaugeValue, func(p *picture) float64 {
 			if p.ready {

@@ -29,6 +29,7 @@ type Server struct {
 	metrics    *metrics
 	log        *slog.Logger
 	level      *slog.LevelVar // of log, where that is ours
+	lanes      laneAlarm
 
 	working  atomic.Int64  // calls that take capacity
 	draining chan struct{} // closed when the end has begun

@@ -191,6 +191,7 @@ func (h *handlers) verdict(ctx context.Context, c *call, p *profile.Profile, pre
 	v := certs.Verify(ctx, presented, certs.Trust{
 		Profile: p, Anchors: c.state.anchors, Revocation: h.server.evidence, Now: c.state.config.Clock(),
 	})
+	h.server.lanes.watch(h.server.log)
 	if err := ctx.Err(); err != nil {
 		return nil, err // an outage of our time, not of the evidence
 	}

@@ -48,16 +48,13 @@ func CheckIssuer(a *anchors.Anchor, at time.Time) []reason.ID {
 	return found
 }
 
-// CheckSignature checks the anchor's signature over the certificate. The algorithm must
-// already have been found on the allow-list.
-func CheckSignature(c *pkix.Certificate, a *anchors.Anchor) []reason.ID {
+// SignatureCheck is the check of the anchor's signature over the certificate, to be made by signature.VerifyAll (RFC 5280 section
+// 6.1.3 (a)(1)). The algorithm must already have been found on the allow-list; one that is not known is an error.
+func SignatureCheck(c *pkix.Certificate, a *anchors.Anchor) (signature.Check, error) {
 	algorithm, err := signature.FromIdentifier(c.SignatureAlgorithm)
-	if err == nil {
-		err = a.Key.Verify(algorithm, c.RawTBS, c.Signature)
-	}
 	if err != nil {
-		// RFC 5280 section 6.1.3 (a)(1): the basic certificate was signed with the issuer's key.
-		return []reason.ID{reason.CertificateSignatureInvalid}
+		return signature.Check{}, err
 	}
-	return nil
+	digest, err := algorithm.Digest(c.RawTBS)
+	return signature.Check{Key: a.Key, Algorithm: algorithm, Digest: digest, Signature: c.Signature}, err
 }

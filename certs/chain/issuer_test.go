@@ -45,11 +45,11 @@ func TestIssuerByKeyIdentifier(t *testing.T) {
 		if a == nil || len(found) > 0 || string(a.Certificate.SubjectKeyID) != string(cert.AuthorityKeyID) {
 			t.Fatalf("generation %d: %v", generation, found)
 		}
-		if found := append(CheckIssuer(a, now), CheckSignature(cert, a)...); len(found) > 0 {
+		if found := CheckIssuer(a, now); len(found) > 0 || !signedBy(t, cert, a) {
 			t.Errorf("generation %d: %v", generation, found)
 		}
 		for _, other := range set.All() {
-			if other != a && !slices.Contains(CheckSignature(cert, other), reason.CertificateSignatureInvalid) {
+			if other != a && signedBy(t, cert, other) {
 				t.Error("another key of the same name signed it as well")
 			}
 		}
@@ -74,4 +74,13 @@ func TestIssuerByKeyIdentifier(t *testing.T) {
 			t.Error("the other authority's certificate found an issuer")
 		}
 	}
+}
+
+func signedBy(t *testing.T, cert *pkix.Certificate, a *anchors.Anchor) bool {
+	t.Helper()
+	check, err := SignatureCheck(cert, a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return check.Key.VerifyDigest(check.Algorithm, check.Digest, check.Signature) == nil
 }

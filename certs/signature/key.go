@@ -1,14 +1,15 @@
 package signature
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"errors"
 	"fmt"
 	"math/bits"
 
-	"filippo.io/bigmod"
 	"github.com/tashika-jp/tashika/certs/pkix"
+	"github.com/tashika-jp/tashika/certs/signature/eightlane"
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
@@ -22,8 +23,9 @@ const (
 // PublicKey is a key that signatures are checked with. It is immutable and safe for
 // concurrent use.
 type PublicKey struct {
-	rsa     *bigmod.Modulus
-	bits    int // of the RSA modulus
+	modulus []byte             // of RSA, big-endian, without leading zeros; nil for other keys
+	bits    int                // of it
+	lanes   *eightlane.Modulus // nil where eightlane does not cover the key
 	e       uint
 	pssOnly bool       // the key is one of id-RSASSA-PSS
 	pss     *Algorithm // what its parameters bind; nil if they are absent
@@ -87,11 +89,10 @@ func newRSA(der []byte) (*PublicKey, error) {
 	case k.bits > maxRSABits, k.e < 3, k.e&1 == 0, n[len(n)-1]&1 == 0:
 		return nil, ErrKey
 	}
-	modulus, err := bigmod.NewModulus(n)
-	if err != nil {
-		return nil, ErrKey
+	k.modulus = bytes.Clone(n)
+	if eightlane.Available && k.e == eightlane.Exponent {
+		k.lanes = eightlane.NewModulus(n)
 	}
-	k.rsa = modulus
 	return k, nil
 }
 
@@ -154,9 +155,9 @@ func (k *PublicKey) Fits(scheme Scheme) bool {
 	case ECDSA, ECDSA_P1363:
 		return k.ecdsa != nil
 	case RSASSA_PSS:
-		return k.rsa != nil
+		return k.modulus != nil
 	case RSASSA_PKCS1_V15:
-		return k.rsa != nil && !k.pssOnly
+		return k.modulus != nil && !k.pssOnly
 	}
 	return false
 }

@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/binary"
 	"errors"
 	"math/big"
 
-	"filippo.io/bigmod"
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
@@ -23,31 +23,37 @@ var (
 
 // Verify checks a signature over a message. It returns nil, ErrInvalid or ErrUnknown.
 func (k *PublicKey) Verify(a Algorithm, message, signature []byte) error {
-	if !a.Hash.Available() {
-		return ErrUnknown
+	digest, err := a.Digest(message)
+	if err != nil {
+		return err
+	}
+	return k.VerifyDigest(a, digest, signature)
+}
+
+// Digest is the digest of a message under the algorithm's hash. The error is ErrUnknown.
+func (a Algorithm) Digest(message []byte) ([]byte, error) {
+	switch {
+	case a.Hash == crypto.SHA256: // nearly always, and so without a hash.Hash
+		sum := sha256.Sum256(message)
+		return sum[:], nil
+	case !a.Hash.Available():
+		return nil, ErrUnknown
 	}
 	h := a.Hash.New()
 	h.Write(message)
-	return k.VerifyDigest(a, h.Sum(nil), signature)
+	return h.Sum(nil), nil
 }
 
 // VerifyDigest checks a signature over a message of which only the digest is known.
 func (k *PublicKey) VerifyDigest(a Algorithm, digest, signature []byte) error {
-	if !a.Hash.Available() || !k.Permits(a) {
-		return ErrUnknown
-	}
-	if len(digest) != a.Hash.Size() {
-		return ErrDigestLength
+	if err := k.precheck(a, digest); err != nil {
+		return err
 	}
 	valid := false
 	switch a.Scheme {
-	case RSASSA_PKCS1_V15:
-		valid = k.verifyPKCS1(a.Hash, digest, signature)
-	case RSASSA_PSS:
-		if !a.MGFHash.Available() || a.SaltLength < 0 {
-			return ErrUnknown
-		}
-		valid = k.verifyPSS(a, digest, signature)
+	case RSASSA_PKCS1_V15, RSASSA_PSS:
+		em, ok := k.recover(signature)
+		valid = ok && k.encodes(a, digest, em)
 	case ECDSA:
 		// VerifyASN1 is strict: DER without a byte too many, r and s positive and below n
 		// (TestECDSASignaturesThatAreNotDER).
@@ -59,6 +65,27 @@ func (k *PublicKey) VerifyDigest(a Algorithm, digest, signature []byte) error {
 		return ErrInvalid
 	}
 	return nil
+}
+
+// precheck is all that needs no arithmetic.
+func (k *PublicKey) precheck(a Algorithm, digest []byte) error {
+	switch {
+	case !a.Hash.Available() || !k.Permits(a):
+		return ErrUnknown
+	case a.Scheme == RSASSA_PSS && (!a.MGFHash.Available() || a.SaltLength < 0):
+		return ErrUnknown
+	case len(digest) != a.Hash.Size():
+		return ErrDigestLength
+	}
+	return nil
+}
+
+// encodes says whether a block is the encoded message of a digest (RFC 8017 section 9). It may change the block.
+func (k *PublicKey) encodes(a Algorithm, digest, em []byte) bool {
+	if a.Scheme == RSASSA_PSS {
+		return k.encodesPSS(a, digest, em)
+	}
+	return encodesPKCS1(a.Hash, digest, em)
 }
 
 // verifyP1363: IEEE 1363 annex E: r and s, each as long as the order n, so that there is one encoding.
@@ -76,19 +103,6 @@ func (k *PublicKey) verifyP1363(digest, signature []byte) bool {
 	return err == nil && ecdsa.VerifyASN1(k.ecdsa, digest, der)
 }
 
-// recover is RSAVP1 and I2OSP (RFC 8017 sections 5.2.2, 4.1): s^e mod n, as long as the
-// modulus. It refuses a signature of another length, or not below the modulus.
-func (k *PublicKey) recover(signature []byte) ([]byte, bool) {
-	if len(signature) != (k.bits+7)/8 {
-		return nil, false
-	}
-	s, err := bigmod.NewNat().SetBytes(signature, k.rsa)
-	if err != nil {
-		return nil, false
-	}
-	return bigmod.NewNat().ExpShortVarTime(s, k.e, k.rsa).Bytes(k.rsa), true
-}
-
 // digestInfo are the DER prefixes of DigestInfo (RFC 8017 section 9.2 note 1). The
 // form without NULL is not accepted: nobody makes it, and exactness is the defence.
 var digestInfo = map[crypto.Hash][]byte{
@@ -99,15 +113,15 @@ var digestInfo = map[crypto.Hash][]byte{
 	crypto.SHA512: {0x30, 0x51, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x03, 0x05, 0x00, 0x04, 0x40},
 }
 
-// verifyPKCS1 is RSASSA-PKCS1-V1_5-VERIFY (RFC 8017 section 8.2.2): the encoded message is
+// encodesPKCS1 is the rest of RSASSA-PKCS1-V1_5-VERIFY (RFC 8017 section 8.2.2): the encoded message is
 // built and compared whole, so nothing of the padding is ever parsed.
-func (k *PublicKey) verifyPKCS1(hash crypto.Hash, digest, signature []byte) bool {
+func encodesPKCS1(hash crypto.Hash, digest, em []byte) bool {
 	prefix, known := digestInfo[hash]
-	em, ok := k.recover(signature)
-	if !known || !ok || len(em) < len(prefix)+len(digest)+11 {
+	if !known || len(em) < len(prefix)+len(digest)+11 {
 		return false
 	}
-	want := make([]byte, len(em))
+	var room [maxRSABits / 8]byte
+	want := room[:len(em)]
 	want[1] = 1
 	padding := len(em) - len(prefix) - len(digest)
 	for i := 2; i < padding-1; i++ {
@@ -118,12 +132,8 @@ func (k *PublicKey) verifyPKCS1(hash crypto.Hash, digest, signature []byte) bool
 	return subtle.ConstantTimeCompare(em, want) == 1
 }
 
-// verifyPSS is RSASSA-PSS-VERIFY with EMSA-PSS-VERIFY (RFC 8017 sections 8.1.2, 9.1.2).
-func (k *PublicKey) verifyPSS(a Algorithm, digest, signature []byte) bool {
-	em, ok := k.recover(signature)
-	if !ok {
-		return false
-	}
+// encodesPSS is the rest of RSASSA-PSS-VERIFY with EMSA-PSS-VERIFY (RFC 8017 sections 8.1.2, 9.1.2).
+func (k *PublicKey) encodesPSS(a Algorithm, digest, em []byte) bool {
 	emBits := k.bits - 1
 	if emBits%8 == 0 { // the encoded message is one octet shorter than the modulus
 		if em[0] != 0 {

@@ -1,0 +1,143 @@
+package signature
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"filippo.io/bigmod"
+	"github.com/tashika-jp/tashika/certs/signature/eightlane"
+)
+
+// Check is a signature to be checked, of which the message's digest is known.
+type Check struct {
+	Key       *PublicKey
+	Algorithm Algorithm
+	Digest    []byte
+	Signature []byte
+}
+
+// VerifyAll checks signatures and sets the error of each, as VerifyDigest returns it. Those of RSA are raised together where the
+// processor can do several at once. There must be as many errors as checks.
+func VerifyAll(checks []Check, errs []error) {
+	together := jobsPool.Get().(*jobs)
+	defer jobsPool.Put(together)
+	var of [most]int // the check of each job
+	n := 0
+	for i := range checks {
+		c := &checks[i]
+		if n == most || !c.Key.inLanes(c.Signature) || c.Key.precheck(c.Algorithm, c.Digest) != nil {
+			errs[i] = c.Key.VerifyDigest(c.Algorithm, c.Digest, c.Signature)
+			continue
+		}
+		together.set(n, c.Key, c.Signature)
+		of[n] = i
+		n++
+	}
+	if n == 0 {
+		return
+	}
+	eightlane.Raise(together.pointers[:n]...)
+	for at, i := range of[:n] {
+		c := &checks[i]
+		errs[i] = ErrInvalid
+		if em, ok := c.Key.raised(&together.all[at]); ok && c.Key.encodes(c.Algorithm, c.Digest, em) {
+			errs[i] = nil
+		}
+	}
+}
+
+// most is how many signatures are raised together by one caller: a verification has two.
+const most = 4
+
+// jobs are what eightlane works on, kept because they are half a kilobyte each.
+type jobs struct {
+	all      [most]eightlane.Job
+	pointers [most]*eightlane.Job
+}
+
+var jobsPool = sync.Pool{New: func() any {
+	j := new(jobs)
+	for i := range j.all {
+		j.pointers[i] = &j.all[i]
+	}
+	return j
+}}
+
+func (j *jobs) set(i int, k *PublicKey, signature []byte) {
+	j.all[i].Modulus, j.all[i].Signature = k.lanes, [eightlane.Size]byte(signature)
+}
+
+// inLanes says whether eightlane is to raise a signature.
+func (k *PublicKey) inLanes(signature []byte) bool {
+	return k.lanes != nil && len(signature) == eightlane.Size && !lanes.off.Load()
+}
+
+// recover is RSAVP1 and I2OSP (RFC 8017 sections 5.2.2, 4.1): s^e mod n, as long as the
+// modulus. It refuses a signature of another length, or not below the modulus.
+func (k *PublicKey) recover(signature []byte) ([]byte, bool) {
+	if len(signature) != len(k.modulus) {
+		return nil, false
+	}
+	if !k.inLanes(signature) {
+		return k.power(signature)
+	}
+	one := jobsPool.Get().(*jobs)
+	defer jobsPool.Put(one)
+	one.set(0, k, signature)
+	eightlane.Raise(one.pointers[:1]...)
+	em, ok := k.raised(&one.all[0])
+	return append([]byte(nil), em...), ok
+}
+
+// power is s^e mod n by other code than eightlane's, with nothing in common.
+func (k *PublicKey) power(signature []byte) ([]byte, bool) {
+	modulus, err := bigmod.NewModulus(k.modulus)
+	if err != nil {
+		return nil, false
+	}
+	s, err := bigmod.NewNat().SetBytes(signature, modulus)
+	if err != nil {
+		return nil, false
+	}
+	return bigmod.NewNat().ExpShortVarTime(s, k.e, modulus).Bytes(modulus), true
+}
+
+// sampling is how many signatures that were raised in lanes one is raised again for: a thousandth of the time that they save.
+const sampling = 1024
+
+// lanes is the state of the eight lanes in this process.
+var lanes struct {
+	raised, compared, wrong atomic.Uint64
+	off                     atomic.Bool
+}
+
+// raised is the result of a job: its own, but for a sample which is raised again by power. A wrong accept would be
+// fatal, so the first difference turns the lanes off until the next start, and what the other code says counts.
+func (k *PublicKey) raised(j *eightlane.Job) ([]byte, bool) {
+	if lanes.raised.Add(1)%sampling != 0 {
+		return j.Result[:], j.Valid
+	}
+	lanes.compared.Add(1)
+	em, ok := k.power(j.Signature[:])
+	if ok != j.Valid || ok && string(em) != string(j.Result[:]) {
+		lanes.wrong.Add(1)
+		lanes.off.Store(true)
+	}
+	return em, ok
+}
+
+// LaneStats tells how RSA signatures are raised.
+type LaneStats struct {
+	// InUse: eight at once, by package eightlane.
+	InUse bool
+	// Raised there since the start; of them Compared with other code, of which Wrong differed. One wrong, and the lanes are off.
+	Raised, Compared, Wrong uint64
+}
+
+// Lanes returns the statistics of this process.
+func Lanes() LaneStats {
+	return LaneStats{
+		InUse:  eightlane.Available && !lanes.off.Load(),
+		Raised: lanes.raised.Load(), Compared: lanes.compared.Load(), Wrong: lanes.wrong.Load(),
+	}
+}
