@@ -18,23 +18,6 @@ import (
 	"github.com/tashika-jp/tashika/certs/crl"
 )
 
-// crowded makes a state directory with one list of every second serial number from 10^6 on.
-func crowded(t testing.TB, a *authority, n int) (c Config, index string) {
-	t.Helper()
-	serials := make([]int64, n)
-	for i := range serials {
-		serials[i] = int64(1_000_000 + 2*i)
-	}
-	s := newSite()
-	s.list("/", a.list(t, listing{number: 3, serials: serials}))
-	c = Config{Anchors: setOf(t, a), HTTPClient: s.client(), StateDir: t.TempDir(), Sources: []Source{{Name: "x", URL: "http://ca.example/"}}}
-	l := start(t, c)
-	refresh(t, l)
-	l.Close()
-	c.HTTPClient = nobody(t)
-	return c, stored(t, c.StateDir, indexSuffix)[0]
-}
-
 // spoil changes a file in its place, under whoever has it mapped.
 func spoil(t testing.TB, name string, at int64, octets ...byte) {
 	t.Helper()

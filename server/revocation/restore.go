@@ -235,6 +235,14 @@ func (l *Living) damaged(c *conf, x *live) {
 	l.signal()
 }
 
+// isBroken says whether a list is out of service until its index is built again.
+func (l *Living) isBroken(k key) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, is := l.broken[k.file()]
+	return is
+}
+
 // forget has every source of a list fetch it anew. Called with mu held.
 func (l *Living) forget(k key) {
 	for _, f := range l.feeds {

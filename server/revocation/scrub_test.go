@@ -113,28 +113,28 @@ func TestDamageInMemory(t *testing.T) {
 
 // TestLargeIsRebuiltLater: an index that takes long to build again keeps no start waiting, and nothing is said of its list meanwhile.
 func TestLargeIsRebuiltLater(t *testing.T) {
+	if testing.Short() {
+		t.Skip("makes a list of a million")
+	}
 	a := newAuthority(t)
-	files, _, c := oneList(t, a)
-	if err := os.Remove(filepath.Join(c.StateDir, files[indexSuffix])); err != nil {
+	c, index := crowded(t, a, 1_000_000)
+	if err := os.Remove(index); err != nil {
 		t.Fatal(err)
 	}
-	c.HTTPClient = nobody(t)
+	cert := a.certificate(t, 1_000_000, nil)
 	l := start(t, c)
-	l.book(func() { // as if it had been large
-		for k, x := range l.snapshot.Load().lists {
-			l.broken[k.file()] = x.about
-		}
-		l.feeds["x"].held, l.feeds["x"].current = map[key]*held{}, nil
-		l.snapshot.Store(emptySnapshot())
-	})
-	if _, number := revoked(l, a, a.certificate(t, 10, nil)); number != "" || sourceState(t, l, "x").State != Missing {
+	if _, number := revoked(l, a, cert); number != "" || sourceState(t, l, "x").State != Missing {
 		t.Errorf("list %q serves", number)
 	}
 	if err := l.Refresh(t.Context(), "x"); !errors.Is(err, &Error{Failures: []Failure{FetchUnreachable}}) {
 		t.Errorf("error %v", err)
 	}
-	if is, _ := revoked(l, a, a.certificate(t, 10, nil)); !is || sourceState(t, l, "x").State != Fresh {
+	if is, _ := revoked(l, a, cert); !is || sourceState(t, l, "x").State != Fresh {
 		t.Errorf("not built again: %+v", sourceState(t, l, "x"))
+	}
+	l.Close()
+	if is, _ := revoked(start(t, c), a, cert); !is {
+		t.Error("and not kept")
 	}
 }
 

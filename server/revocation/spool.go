@@ -13,6 +13,7 @@ import (
 type temp struct {
 	*os.File // nil once it was flushed
 	path     string
+	failed   error // of the flush; what a disk refused once is not asked again, because it may have forgotten
 }
 
 func (s *store) newTemp() (*temp, error) {
@@ -20,17 +21,16 @@ func (s *store) newTemp() (*temp, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &temp{file, file.Name()}, nil
+	return &temp{File: file, path: file.Name()}, nil
 }
 
 // flush makes what was written durable, and closes the file.
 func (t *temp) flush() error {
-	if t.File == nil {
-		return nil
+	if t.File != nil {
+		t.failed = errors.Join(t.Sync(), t.Close())
+		t.File = nil
 	}
-	err := errors.Join(t.Sync(), t.Close())
-	t.File = nil
-	return err
+	return t.failed
 }
 
 func (t *temp) rename(path string) error {

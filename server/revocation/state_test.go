@@ -170,6 +170,23 @@ func oneList(t testing.TB, a *authority) (files map[string]string, contents map[
 	return files, contents, c
 }
 
+// crowded makes a state directory with one list of every second serial number from 10^6 on.
+func crowded(t testing.TB, a *authority, n int) (c Config, index string) {
+	t.Helper()
+	serials := make([]int64, n)
+	for i := range serials {
+		serials[i] = int64(1_000_000 + 2*i)
+	}
+	s := newSite()
+	s.list("/", a.list(t, listing{number: 3, serials: serials}))
+	c = Config{Anchors: setOf(t, a), HTTPClient: s.client(), StateDir: t.TempDir(), Sources: []Source{{Name: "x", URL: "http://ca.example/", MaxSize: 1 << 30}}}
+	l := start(t, c)
+	refresh(t, l)
+	l.Close()
+	c.HTTPClient = nobody(t)
+	return c, stored(t, c.StateDir, indexSuffix)[0]
+}
+
 // TestListIsKeptAsItCame: octet for octet, for who wants to look at it with something else.
 func TestListIsKeptAsItCame(t *testing.T) {
 	a := newAuthority(t)

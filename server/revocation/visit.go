@@ -125,10 +125,6 @@ func (l *Living) judgeAndServe(ctx context.Context, c *conf, f *feed, body *spoo
 	if len(found) > 0 {
 		return nil, l.refuse(ctx, c, f, body, d.image.List(), about, found), nil
 	}
-	// The list that is held against this one may be out of service just now.
-	if err := l.mendOne(ctx, c, next.key.file()); err != nil {
-		return nil, nil, err
-	}
 	if h, failures, known := l.unchanged(ctx, c, f, next, about); known {
 		return h, failures, nil
 	}
@@ -140,6 +136,10 @@ func (l *Living) judgeAndServe(ctx context.Context, c *conf, f *feed, body *spoo
 	var unsafe error
 	var conceded []reason.ID
 	for {
+		// The list that is held against this one may be out of service just now.
+		if err := l.mendOne(ctx, c, next.key.file()); err != nil {
+			return nil, nil, err
+		}
 		last := l.snapshot.Load().lists[next.key]
 		if found, conceded, err = c.judge(ctx, &f.source, next, last, about.Digest); err != nil {
 			return nil, nil, err
@@ -153,10 +153,10 @@ func (l *Living) judgeAndServe(ctx context.Context, c *conf, f *feed, body *spoo
 			sealed, unsafe = l.store.seal(d, next.key.file(), about)
 		}
 		l.commit.Lock()
-		if l.snapshot.Load().lists[next.key] == last {
+		if l.snapshot.Load().lists[next.key] == last && !l.isBroken(next.key) {
 			break
 		}
-		l.commit.Unlock() // another source was faster
+		l.commit.Unlock() // another source was faster, or the list that serves was found damaged
 	}
 	defer l.commit.Unlock()
 	if err := l.outdated(c, f); err != nil {
