@@ -13,7 +13,50 @@ type Change struct {
 }
 
 // Diff tells what changed between two lists, in the order of serial numbers, in memory that does not grow with them. An error ends it.
-func Diff(old, new *Index) iter.Seq2[Change, error] { return Changes(old.All(), new.All()) }
+func Diff(old, new *Index) iter.Seq2[Change, error] {
+	if old.image == new.image {
+		return rediff(old, new)
+	}
+	return Changes(old.All(), new.All())
+}
+
+// rediff is Diff where the complete list is the same: only what the deltas list can have changed.
+func rediff(old, new *Index) iter.Seq2[Change, error] {
+	return func(yield func(Change, error) bool) {
+		for c, err := range joined(old.listed(), new.listed()) {
+			var was, is Entry
+			var before, after bool
+			if err == nil {
+				was, before, err = old.Lookup(c.Serial)
+			}
+			if err == nil {
+				is, after, err = new.Lookup(c.Serial)
+			}
+			if err != nil {
+				yield(Change{}, err)
+				return
+			}
+			change := Change{Serial: c.Serial}
+			if before {
+				change.Old = &was
+			}
+			if after {
+				change.New = &is
+			}
+			if (before != after || was != is) && !yield(change, nil) {
+				return
+			}
+		}
+	}
+}
+
+// listed are the entries of the delta, if there is one.
+func (x *Index) listed() iter.Seq2[Listed, error] {
+	if x.delta == nil {
+		return func(func(Listed, error) bool) {}
+	}
+	return x.delta.all()
+}
 
 // Changes is Diff of entries in the order of Index.All.
 func Changes(old, new iter.Seq2[Listed, error]) iter.Seq2[Change, error] {

@@ -308,3 +308,15 @@ func readAuthorityKeyID(s *cryptobyte.String) ([]byte, error) {
 	}
 	return id, nil
 }
+
+// Scope is Index.Scope of a list that nobody has authenticated. It is the empty name where the issuing distribution point makes no sense.
+func (l *List) Scope() pkix.Name {
+	if l.IDP == nil {
+		return nil
+	}
+	names, ok := pointNames(l.Issuer, l.IDP.FullName, l.IDP.RelativeName)
+	if !ok {
+		return pkix.Name{}
+	}
+	return scopeOf(names)
+}

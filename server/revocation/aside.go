@@ -348,15 +348,12 @@ func (l *Living) madeGood(c *conf, f *feed, file, digest string) {
 	}
 }
 
-// offerAgain offers lists of a source that lie aside and may pass now, for an operator has admitted them. Each is tried
-// once in the life of a configuration.
+// offerAgain offers lists of a source that lie aside and may pass now: an operator has admitted them, or they are deltas and the
+// complete list has come. Each is tried once in the life of a configuration, and a delta once for a complete list (awaited).
 func (l *Living) offerAgain(ctx context.Context, c *conf, f *feed) error {
-	if len(c.admitted) == 0 {
-		return nil
-	}
 	for _, r := range l.asides.all() {
 		l.mu.Lock()
-		due := c.admitted[r.Digest] && !f.tried[r.SHA256] && l.feedOf(&record{Source: r.Source, Location: r.Location}) == f
+		due := (c.admitted[r.Digest] || slices.Contains(r.Reasons, reason.CRLBaseMismatch)) && !f.tried[r.SHA256] && l.feedOf(&record{Source: r.Source, Location: r.Location}) == f
 		f.tried[r.SHA256] = due || f.tried[r.SHA256]
 		l.mu.Unlock()
 		if !due {

@@ -106,6 +106,9 @@ type listing struct {
 	scope      pkix.Name
 	onlyCAs    bool
 	serials    []int64
+	holds      []int64
+	released   []int64 // removeFromCRL
+	base       int64   // of a delta; 0 for a complete list
 }
 
 func (a *authority) list(t testing.TB, o listing) []byte {
@@ -121,6 +124,17 @@ func (a *authority) list(t testing.TB, o listing) []byte {
 		template.RevokedCertificateEntries = append(template.RevokedCertificateEntries,
 			x509.RevocationListEntry{SerialNumber: big.NewInt(serial), RevocationTime: o.thisUpdate.Add(-time.Hour)})
 	}
+	for reason, serials := range map[int][]int64{6: o.holds, 8: o.released} {
+		for _, serial := range serials {
+			template.RevokedCertificateEntries = append(template.RevokedCertificateEntries,
+				x509.RevocationListEntry{SerialNumber: big.NewInt(serial), RevocationTime: o.thisUpdate.Add(-time.Hour), ReasonCode: reason})
+		}
+	}
+	if o.base != 0 {
+		var b cryptobyte.Builder
+		b.AddASN1Int64(o.base)
+		template.ExtraExtensions = append(template.ExtraExtensions, stdpkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 27}, Critical: true, Value: b.BytesOrPanic()})
+	}
 	if o.scope != nil || o.onlyCAs {
 		var b cryptobyte.Builder
 		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
@@ -131,7 +145,7 @@ func (a *authority) list(t testing.TB, o listing) []byte {
 				b.AddASN1(cbasn1.Tag(2).ContextSpecific(), func(b *cryptobyte.Builder) { b.AddUint8(0xff) })
 			}
 		})
-		template.ExtraExtensions = []stdpkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 28}, Critical: true, Value: b.BytesOrPanic()}}
+		template.ExtraExtensions = append(template.ExtraExtensions, stdpkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 28}, Critical: true, Value: b.BytesOrPanic()})
 	}
 	der, err := x509.CreateRevocationList(rand.Reader, template, a.cert, a.key)
 	if err != nil {

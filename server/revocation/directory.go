@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tashika-jp/tashika/certs/reason"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -111,8 +112,8 @@ func (l *Living) visitFile(ctx context.Context, c *conf, f *feed, name string) (
 		}
 	}
 	l.book(func() {
-		// What is only too early is asked again, as is what could not be read.
-		if info != nil && failure != DirectoryUnreadable && !slices.Contains(failures, "CRL_NOT_YET_VALID") {
+		// What is only too early is asked again, as is a delta without its complete list, and what could not be read.
+		if info != nil && failure != DirectoryUnreadable && !slices.ContainsFunc(failures, passing) {
 			f.seen[name] = &visit{info, info.Size(), info.ModTime(), h}
 		}
 		if h != nil {
@@ -126,6 +127,11 @@ func (l *Living) visitFile(ctx context.Context, c *conf, f *feed, name string) (
 		}
 	})
 	return failures, nil
+}
+
+// passing are failures that time may heal.
+func passing(f Failure) bool {
+	return f == Failure(reason.CRLNotYetValid) || f == Failure(reason.CRLBaseMismatch)
 }
 
 // readList spools a file that is not as it was seen; without an error or failure, body is nil if it is.

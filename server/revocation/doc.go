@@ -35,6 +35,9 @@
 // back, what serves is from the future too and its answers are UNKNOWN; if it was set forward all is stale, and UNKNOWN. Neither
 // loses a list, and the number holds the line whatever the clock says.
 //
+// A delta serves over the complete list that it is of, from whichever source it came, and is never taken back but by a complete list
+// that is as far on (see delta.go).
+//
 // Nothing is monotone but the number: an entry that is gone from the next list is gone
 // (a hold of a phone's authentication certificate is released that way).
 //
@@ -74,7 +77,7 @@
 //
 // # What it refuses
 //
-// BER, PEM, partial content, compressed bombs, bodies above the cap, redirects to another
+// BER, PEM, deltas without their list, partial content, compressed bombs, bodies above the cap, redirects to another
 // scheme, credentials in URLs, answers from a list that does not cover the certificate. It never
 // logs a serial number, a certificate, or the text of a parser's error, which may quote one.
 package revocation

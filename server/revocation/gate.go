@@ -19,6 +19,7 @@ type candidate struct {
 	key    key
 	index  *crl.Index
 	anchor *anchors.Anchor
+	delta  *overlay // nil: a complete list
 }
 
 // authenticate is the part of the gate that depends on nothing but the list: a fetched list
@@ -51,7 +52,7 @@ func (c *conf) authenticate(image *crl.Image, s *Source) (*candidate, []reason.I
 		if !ok || !keepsPromise(s, a, index.Scope()) {
 			return nil, []reason.ID{reason.CRLScopeMismatch}
 		}
-		return &candidate{k, index, a}, nil
+		return &candidate{k, index, a, nil}, nil
 	}
 	if len(found) == 0 {
 		found = []reason.ID{reason.CRLSignatureInvalid} // an index that is refused has a reason; never let one through without
@@ -82,13 +83,31 @@ func (c *conf) compare(next *crl.Index, held *live, now time.Time) []reason.ID {
 	return append(found, crl.Older(next, held.index)...)
 }
 
-// judge is the rest of the gate: the clock, and the list that serves (nil if none does). What is found and what is conceded,
+// judge is the rest of the gate: the clock, and the list that serves, if one does. What is found and what is conceded,
 // because an operator admitted the list, are told apart. The error is the context's.
-func (c *conf) judge(ctx context.Context, s *Source, next *candidate, held *live, digest string) (found, conceded []reason.ID, err error) {
-	found = c.compare(next.index, held, c.Clock())
+func (c *conf) judge(ctx context.Context, s *Source, next *candidate, lists map[key]*live, digest string) (found, conceded []reason.ID, err error) {
+	held, pair := lists[next.key], lists[next.key.pair()]
+	if held == nil && next.delta != nil {
+		held = pair // the first delta follows its complete list
+	}
+	var all reason.Findings
+	all.Add(true, c.compare(next.index, held, c.Clock())...)
+	index, before := next.index, held
+	if !next.key.delta && pair != nil {
+		// What served is the complete list with its delta; what will is the next one with the same, if that still tells more.
+		before = pair
+		if y, _ := pair.over(&live{index: index, anchor: next.anchor}); y != nil {
+			index = y.index
+		}
+		all.Add(true, crl.Older(index, before.index)...)
+	}
+	for _, x := range []*live{held, pair} {
+		all.Add(x != nil && x.awaits != "" && lower(index.Number(), x.awaits), reason.CRLNumberLower)
+	}
+	found = all
 	admitted := c.admitted[digest] && (held == nil || !slices.Contains(held.about.Admitted, digest))
 	if held != nil && (len(found) == 0 || admitted) { // counting is dear
-		changed, err := crl.Plausible(ctx, next.index, held.index, s.Bounds)
+		changed, err := crl.Plausible(ctx, index, before.index, s.Bounds)
 		switch {
 		case ctx.Err() != nil:
 			return nil, nil, ctx.Err()
@@ -146,6 +165,9 @@ func nameOf(source string, x *candidate) string {
 	}
 	if runes := []rune(last); len(runes) > most {
 		last = string(runes[:most])
+	}
+	if x.key.delta {
+		last += deltaSuffix
 	}
 	return source + "/" + short(x.anchor.Certificate.SubjectKeyID) + "/" + last
 }

@@ -2,6 +2,7 @@ package revocation
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/tashika-jp/tashika/certs/anchors"
 )
@@ -85,8 +86,16 @@ func (l *Living) sift(c *conf, before *conf) *snapshot {
 			return emptySnapshot().with(l.load(c), nil)
 		}
 	}
-	var keep []*live
+	var keep, deltas []*live
 	for k, x := range l.snapshot.Load().lists {
+		if k.delta { // it goes with its complete list, also where its source is out of the configuration: what it told is known
+			y := *x
+			if f := l.holder(k, x.about.Source); f != nil {
+				y.source, y.about.Source = f.held[k].name, f.source.Name
+			}
+			deltas = append(deltas, &y)
+			continue
+		}
 		a := sameAnchor(c.Anchors, x.anchor)
 		f := l.holder(k, x.about.Source)
 		if a == nil || f == nil || !keepsPromise(&f.source, a, x.index.Scope()) {
@@ -97,9 +106,11 @@ func (l *Living) sift(c *conf, before *conf) *snapshot {
 		keep = append(keep, &y)
 	}
 	next := emptySnapshot().with(keep, nil)
+	deltas = slices.DeleteFunc(deltas, func(x *live) bool { return next.lists[x.key.pair()] == nil })
+	next = next.with(deltas, nil)
 	for _, f := range l.feeds {
 		for k := range f.held {
-			if next.lists[k] == nil {
+			if served(next.lists, k) == nil {
 				f.forget(k)
 			}
 		}

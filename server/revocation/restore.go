@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -54,6 +55,14 @@ func (l *Living) load(c *conf) []*live {
 		c.Logger.Warn("lists of the layout before this one were set aside, and are fetched anew", "files", len(former), "error", err)
 	}
 	clear(l.broken)
+	var deltas []string
+	keys = slices.DeleteFunc(keys, func(key string) bool {
+		is := strings.HasSuffix(key, deltaSuffix)
+		if is {
+			deltas = append(deltas, key)
+		}
+		return is
+	})
 	all := make([]opened, len(keys))
 	var next atomic.Int64
 	var rebuilt atomic.Int64
@@ -79,6 +88,7 @@ func (l *Living) load(c *conf) []*live {
 			lists = append(lists, o.feed.enter(&o))
 		}
 	}
+	lists = append(lists, l.loadDeltas(c, deltas, lists)...)
 	c.Logger.Info("revocation lists loaded from the state directory", "lists", len(lists))
 	return lists
 }
@@ -210,10 +220,21 @@ func (l *Living) redraft(ctx context.Context, key string, about *record) (*draft
 func (l *Living) damaged(c *conf, x *live) {
 	l.commit.Lock()
 	defer l.commit.Unlock()
-	if l.closed || l.snapshot.Load().lists[x.key] != x {
+	lists := l.snapshot.Load().lists
+	if l.closed || lists[x.key] != x {
 		return // replaced meanwhile
 	}
-	l.snapshot.Store(l.snapshot.Load().with(nil, []key{x.key}))
+	var put []*live
+	if x.delta != nil {
+		base := lists[x.key.pair()]
+		if base == nil || base.index.Damaged() {
+			return // it is the complete list that is damaged
+		}
+		alone := *base
+		alone.awaits = x.about.Number
+		put = append(put, &alone)
+	}
+	l.snapshot.Store(l.snapshot.Load().with(put, []key{x.key}))
 	if x.unsafe != nil {
 		x.unsafe.kept = false
 		x.unsafe.discard()
@@ -223,6 +244,7 @@ func (l *Living) damaged(c *conf, x *live) {
 		f.status.fail(c.Clock(), IndexDamaged)
 		f.held[x.key].status.fail(c.Clock(), IndexDamaged)
 		f.next = time.Time{}
+		l.reconsider(f)
 		if l.store != nil && x.unsafe == nil {
 			l.broken[x.key.file()] = x.about
 		} else { // there is nothing to build it from
@@ -285,6 +307,9 @@ func (l *Living) mend(ctx context.Context, c *conf, f *feed) error {
 
 // mendOne builds the index of a key again, if it is to be. Of several at once the first does.
 func (l *Living) mendOne(ctx context.Context, c *conf, key string) error {
+	if strings.HasSuffix(key, deltaSuffix) {
+		return l.mendDelta(ctx, c, key)
+	}
 	l.mu.Lock()
 	about, broken := l.broken[key]
 	o := opened{about: about, feed: l.feedOf(&about), proven: true}
@@ -324,7 +349,15 @@ func (l *Living) mendOne(ctx context.Context, c *conf, key string) error {
 		}
 		return nil
 	}
-	l.snapshot.Store(l.snapshot.Load().with([]*live{f.enter(&o)}, nil))
+	x := f.enter(&o)
+	if delta, is := l.broken[key+deltaSuffix]; is {
+		x.awaits = delta.Number
+		if f := l.feedOf(&delta); f != nil {
+			f.next = time.Time{}
+			l.reconsider(f)
+		}
+	}
+	l.snapshot.Store(l.snapshot.Load().with([]*live{x}, nil))
 	c.log(slog.LevelInfo, "the index of a revocation list was built again", "source", f.source.Name, "partition", o.about.Partition, "number", o.about.Number)
 	return nil
 }

@@ -249,7 +249,7 @@ func (c *conf) wait(s *Source, streak int, left time.Duration, hasEnd bool) time
 // firstEnd is the earliest nextUpdate of the lists that a source gives now. Called with mu held.
 func firstEnd(f *feed, lists map[key]*live, skew time.Duration) (end time.Time, ok bool) {
 	for h := range f.present() {
-		if x := lists[h.key]; x != nil {
+		if x := served(lists, h.key); x != nil {
 			if next := x.index.NextUpdate().Add(skew); !ok || next.Before(end) {
 				end, ok = next, true
 			}

@@ -18,6 +18,7 @@ import (
 // generations of its key, take each other's place.
 type key struct {
 	issuer, keyID, scope string // names in canonical form; no scope: all of the issuer's
+	delta                bool   // of the complete list with the same rest
 }
 
 // keyFor is the key of a list of an anchor. It is false where the scope cannot be compared:
@@ -30,13 +31,17 @@ func keyFor(a *anchors.Anchor, scope pkix.Name) (key, bool) {
 	return k, k.issuer != "" && (scope == nil || k.scope != "")
 }
 
-// file is the key's name in the state directory: hexadecimal digits.
+// file is the key's name in the state directory: hexadecimal digits, and what marks a delta.
 func (k key) file() string {
 	h := sha256.New()
 	for _, part := range []string{k.issuer, k.keyID, k.scope} {
 		fmt.Fprintf(h, "%d:%s", len(part), part)
 	}
-	return hex.EncodeToString(h.Sum(nil)[:20])
+	name := hex.EncodeToString(h.Sum(nil)[:20])
+	if k.delta {
+		name += deltaSuffix
+	}
+	return name
 }
 
 // live is a list that serves. It is immutable.
@@ -49,13 +54,15 @@ type live struct {
 	about  record
 	proven bool // the index was built in this process; one that was found in the state directory has yet to be (tend)
 	words  *words
-	unsafe *spool // the DER, while it could not be written. Guarded by Living.commit
+	unsafe *spool   // the DER, while it could not be written. Guarded by Living.commit
+	delta  *overlay // nil: a complete list
+	awaits string   // of a complete list: the number of a delta that served and is lost; it answers nothing then. Empty: none
 }
 
 // stale says whether its answers are unknown for its times (certs.Verify asks again, with
 // the profile's bounds).
 func (x *live) stale(at time.Time, skew time.Duration) bool {
-	return len(untimely(x.index, at, skew)) > 0
+	return x.awaits != "" || len(untimely(x.index, at, skew)) > 0
 }
 
 // untimely is what is wrong with the times of a list, whatever freshness a profile demands.
@@ -99,7 +106,15 @@ func (s *snapshot) with(put []*live, drop []key) *snapshot {
 	for _, x := range put {
 		remove(x.key)
 		next.lists[x.key] = x
-		next.exact[exactOf(x)] = x
+	}
+	for _, k := range drop {
+		k.delta = false
+		next.pairUp(k)
+	}
+	for _, x := range put {
+		k := x.key
+		k.delta = false
+		next.pairUp(k)
 	}
 	return next
 }
@@ -118,7 +133,7 @@ func (s *snapshot) find(issuer *anchors.Anchor, scope pkix.Name) *live {
 	if !ok {
 		return nil
 	}
-	return s.lists[k]
+	return s.answering(k)
 }
 
 // List returns the live list that is authoritative for the certificate and the name of

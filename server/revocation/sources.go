@@ -81,8 +81,8 @@ func (l *Living) whenFresh(s *snapshot) readiness {
 		}
 		none := true
 		for h := range f.present() {
-			x := s.lists[h.key]
-			if none = x == nil; none {
+			x := served(s.lists, h.key)
+			if none = x == nil || x.awaits != ""; none {
 				break
 			}
 			if from := x.index.ThisUpdate().Add(-skew); from.After(r.from) {
@@ -113,7 +113,7 @@ func (c *conf) describe(f *feed, lists map[key]*live, now time.Time) SourceState
 	if f.source.URL != "" {
 		s.State = Missing
 		if f.current != nil {
-			s.show(c, lists[f.current.key], now)
+			s.show(c, served(lists, f.current.key), now)
 		}
 		s.count()
 		return s
@@ -122,14 +122,14 @@ func (c *conf) describe(f *feed, lists map[key]*live, now time.Time) SourceState
 		var one SourceState
 		one.tell(&h.status)
 		one.State = Missing
-		one.show(c, lists[h.key], now)
+		one.show(c, served(lists, h.key), now)
 		one.count()
 		s.add(&one)
 	}
 	s.State = s.worst()
 	s.Lists, s.Entries = 0, 0
 	for _, h := range f.held { // also those whose file is gone serve
-		if x := lists[h.key]; x != nil {
+		if x := lists[h.key]; x != nil && x.delta == nil {
 			s.Lists++
 			s.Entries += x.index.Entries()
 		}
@@ -146,7 +146,7 @@ func (c *conf) describeLists(f *feed, lists map[key]*live, now time.Time) []Sour
 		if h.file != "" {
 			s.Refused = f.refused[h.file].refusal()
 		}
-		s.show(c, lists[h.key], now)
+		s.show(c, served(lists, h.key), now)
 		s.count()
 		out = append(out, s)
 	}
@@ -204,7 +204,7 @@ func (s *SourceState) worst() State {
 func (c *conf) stateOf(f *feed, lists map[key]*live, now time.Time) State {
 	state := Missing
 	for h := range f.present() {
-		x := lists[h.key]
+		x := served(lists, h.key)
 		switch {
 		case x == nil:
 			return Missing

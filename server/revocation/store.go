@@ -43,6 +43,8 @@ import (
 // record, which are removed at the start. The DER is the truth: an index that is missing, of another version or damaged is built from
 // it again, and takes the name of the one before.
 //
+// A delta has files like a list, under its complete list's key and what marks it (see delta.go).
+//
 // A record is a line of JSON and, on the next, the SHA-256 of that line in hexadecimal.
 const (
 	maxRecord    = 64 << 10
@@ -73,7 +75,8 @@ type record struct {
 	IssuerKeyID  string    `json:"issuer_key_id"`
 	Partition    string    `json:"partition,omitempty"`
 	Number       string    `json:"number"`
-	Admitted     []string  `json:"admitted,omitempty"` // digests that were let into service against the gate once, and are not again
+	DeltaBase    string    `json:"delta_base,omitempty"` // of a delta
+	Admitted     []string  `json:"admitted,omitempty"`   // digests that were let into service against the gate once, and are not again
 }
 
 var (
@@ -239,6 +242,22 @@ func (s *store) setAside(key string) error {
 		err = errors.Join(err, known(os.Remove(name)))
 	}
 	return errors.Join(err, syncDir(s.dir))
+}
+
+// remove forgets a list for good.
+func (s *store) remove(key string) error {
+	if !s.writable() {
+		return errNotOurs
+	}
+	generation := s.counts[key]
+	delete(s.counts, key)
+	s.before("remove record")
+	err := errors.Join(known(os.Remove(s.path(key+recordSuffix))), syncDir(s.dir))
+	for _, suffix := range []string{listSuffix, indexSuffix} {
+		s.before("remove " + suffix)
+		err = errors.Join(err, known(os.Remove(s.file(key, generation, suffix))))
+	}
+	return err
 }
 
 func (s *store) moveAside(files []string) error {

@@ -118,7 +118,10 @@ func (l *Living) judgeAndServe(ctx context.Context, c *conf, f *feed, body *spoo
 	}
 	defer d.discard()
 	about.Digest = digestOf(d.image)
-	next, found := c.authenticate(d.image, &f.source)
+	if err := l.mendBase(ctx, c, d.image, &f.source); err != nil {
+		return nil, nil, err
+	}
+	next, found := c.believe(d.image, &f.source, l.snapshot.Load().lists)
 	if next != nil {
 		found = l.outOfLine(f, next)
 	}
@@ -130,7 +133,7 @@ func (l *Living) judgeAndServe(ctx context.Context, c *conf, f *feed, body *spoo
 	}
 	about.Source, about.Location, about.Fetched = f.source.Name, f.source.location(), c.Clock().UTC()
 	about.Issuer, about.IssuerKeyID = next.anchor.Certificate.Subject.String(), hex.EncodeToString([]byte(next.key.keyID))
-	about.Partition, about.Number = next.index.Scope().String(), next.index.Number()
+	about.Partition, about.Number, about.DeltaBase = next.index.Scope().String(), next.index.Number(), decimal(d.image.List().DeltaBase)
 	var sealed *temp
 	defer func() { sealed.discard() }()
 	var unsafe error
@@ -140,8 +143,17 @@ func (l *Living) judgeAndServe(ctx context.Context, c *conf, f *feed, body *spoo
 		if err := l.mendOne(ctx, c, next.key.file()); err != nil {
 			return nil, nil, err
 		}
-		last := l.snapshot.Load().lists[next.key]
-		if found, conceded, err = c.judge(ctx, &f.source, next, last, about.Digest); err != nil {
+		lists := l.snapshot.Load().lists
+		if next.delta != nil && lists[next.key.pair()] != next.delta.base {
+			if next, found = c.believe(d.image, &f.source, lists); next == nil {
+				return nil, l.refuse(ctx, c, f, body, d.image.List(), about, found), nil
+			}
+		}
+		if next.key.delta && next.delta == nil {
+			return l.heldAnyway(f, next, about), nil, nil
+		}
+		last := lists[next.key]
+		if found, conceded, err = c.judge(ctx, &f.source, next, lists, about.Digest); err != nil {
 			return nil, nil, err
 		}
 		if len(found) > 0 {
@@ -153,7 +165,7 @@ func (l *Living) judgeAndServe(ctx context.Context, c *conf, f *feed, body *spoo
 			sealed, unsafe = l.store.seal(d, next.key.file(), about)
 		}
 		l.commit.Lock()
-		if l.snapshot.Load().lists[next.key] == last && !l.isBroken(next.key) {
+		if now := l.snapshot.Load().lists; now[next.key] == last && now[next.key.pair()] == lists[next.key.pair()] && !l.isBroken(next.key) {
 			break
 		}
 		l.commit.Unlock() // another source was faster, or the list that serves was found damaged
@@ -190,7 +202,7 @@ func (l *Living) outdated(c *conf, f *feed) error {
 
 // swap puts a list into service. Called with commit held.
 func (l *Living) swap(c *conf, f *feed, next *candidate, d *draft, about record, unsafe error) (*held, []Failure, error) {
-	x := &live{key: next.key, index: next.index, anchor: next.anchor, digest: about.Digest, about: about, proven: true, words: new(words)}
+	x := &live{key: next.key, index: next.index, anchor: next.anchor, digest: about.Digest, about: about, proven: true, words: new(words), delta: next.delta}
 	var failures []Failure
 	if unsafe != nil {
 		x.unsafe, failures = d.body, []Failure{StateNotWritten}
@@ -204,8 +216,9 @@ func (l *Living) swap(c *conf, f *feed, next *candidate, d *draft, about record,
 	}
 	l.mu.Unlock()
 	l.replace(c, x, l.store != nil && unsafe == nil)
+	l.awaited(x)
 	c.log(slog.LevelInfo, "revocation list in service", "source", h.name, "issuer_key", about.IssuerKeyID, "partition", about.Partition,
-		"number", about.Number, "this_update", x.index.ThisUpdate(), "next_update", x.index.NextUpdate(), "entries", x.index.Entries())
+		"number", about.Number, "this_update", x.index.ThisUpdate(), "next_update", x.index.NextUpdate(), "entries", x.index.Entries(), "delta_base", about.DeltaBase)
 	if unsafe != nil {
 		c.log(slog.LevelError, "the list serves from memory only: a restart would lose it", "source", h.name, "failure", StateNotWritten, "error", unsafe)
 	}
@@ -218,7 +231,11 @@ func (l *Living) replace(c *conf, x *live, placed bool) {
 		l.store.before("swap")
 	}
 	before := l.snapshot.Load()
-	l.snapshot.Store(before.with([]*live{x}, nil))
+	after := before.with(x.put(), nil)
+	l.snapshot.Store(after)
+	if delta := before.lists[x.key.pair()]; delta != nil && delta.delta != nil && after.lists[delta.key] == nil {
+		l.letGo(c, delta)
+	}
 	if last := before.lists[x.key]; last != nil && last.unsafe != nil {
 		last.unsafe.kept = false
 		last.unsafe.discard()
@@ -336,12 +353,12 @@ func (l *Living) write(ctx context.Context, c *conf, f *feed, x *live) error {
 		return err
 	}
 	defer d.discard()
-	next, _ := c.authenticate(d.image, &f.source)
-	if next == nil || next.key != x.key {
+	next, _ := c.believe(d.image, &f.source, l.snapshot.Load().lists)
+	if next == nil || next.key != x.key || (next.delta == nil) != (x.delta == nil) {
 		return errCorrupt
 	}
 	safe := *x
-	safe.index, safe.unsafe = next.index, nil
+	safe.index, safe.unsafe, safe.delta = next.index, nil, next.delta
 	sealed, err := l.store.seal(d, x.key.file(), &safe.about)
 	if err != nil {
 		return err
@@ -368,7 +385,10 @@ func (l *Living) prune(c *conf, f *feed) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	lists := l.snapshot.Load().lists
-	if !slices.ContainsFunc(slices.Collect(f.present()), func(h *held) bool { return lists[h.key] != nil && !lists[h.key].stale(now, c.ClockSkew) }) {
+	if !slices.ContainsFunc(slices.Collect(f.present()), func(h *held) bool {
+		x := served(lists, h.key)
+		return x != nil && !x.stale(now, c.ClockSkew)
+	}) {
 		return
 	}
 	var gone []key
@@ -377,12 +397,13 @@ func (l *Living) prune(c *conf, f *feed) {
 		if f.source.URL != "" {
 			left = h != f.current
 		}
-		if x := lists[k]; !left || x == nil || !past(x, now, c.ClockSkew) {
-			continue
+		if x := lists[k]; k.delta || !left || x == nil || !past(x, now, c.ClockSkew) {
+			continue // a delta goes with its complete list
 		}
 		f.forget(k)
 		if l.holder(k, "") == nil {
-			gone = append(gone, k)
+			gone = append(gone, k, k.pair())
+			l.forget(k.pair())
 		}
 	}
 	if len(gone) == 0 {
@@ -390,7 +411,7 @@ func (l *Living) prune(c *conf, f *feed) {
 	}
 	l.snapshot.Store(l.snapshot.Load().with(nil, gone))
 	for _, k := range gone {
-		if l.store != nil {
+		if l.store != nil && l.store.counts[k.file()] != 0 {
 			if err := l.store.setAside(k.file()); err != nil {
 				c.log(slog.LevelError, "a list that ended could not be set aside", "source", f.source.Name, "failure", StateNotWritten, "error", err)
 			}
