@@ -189,24 +189,22 @@ func bitsAt(b []byte, bit uint) uint64 {
 	return binary.BigEndian.Uint64(b)<<(bit&7) | uint64(b[8])>>(8-bit&7)
 }
 
-// bitWriter writes numbers of up to 64 bits.
+// bitWriter writes numbers of up to 64 bits. It is a value, so that the processor's registers can hold it.
 type bitWriter struct {
-	to   []byte
 	word uint64
 	room uint // bits of word that are free, 1 to 64
+	at   int
 }
 
-func (p *bitWriter) put(v uint64, n uint) {
+func (p bitWriter) put(to []byte, v uint64, n uint) bitWriter {
 	if n < p.room {
 		p.room -= n
 		p.word |= v << p.room
-		return
+		return p
 	}
 	n -= p.room
-	binary.BigEndian.PutUint64(p.to, p.word|v>>n)
-	p.to = p.to[8:]
-	p.room = 64 - n
-	p.word = v << p.room
+	binary.BigEndian.PutUint64(to[p.at:], p.word|v>>n)
+	return bitWriter{v << (64 - n), 64 - n, p.at + 8}
 }
 
 // entriesPerBucket is how many entries a bucket has at least, on the average, if an entry takes so many bits. If numbers lie evenly, an entry is
@@ -246,7 +244,7 @@ func encode(counts, out []byte, entries []record, most int) ([]byte, []byte, blo
 
 	start, size := len(out), int(b.size())
 	out = slices.Grow(out, size)[:start+size]
-	packer := bitWriter{to: out[start:], room: 64}
+	packed, to := bitWriter{room: 64}, out[start:]
 	begun := uint64(0) // buckets whose first entry is written, or a later one
 	for i := range entries {
 		e := &entries[i]
@@ -256,20 +254,20 @@ func encode(counts, out []byte, entries []record, most int) ([]byte, []byte, blo
 		}
 		switch {
 		case k <= 64:
-			packer.put(offset.lo&(1<<k-1), k)
+			packed = packed.put(to, offset.lo&(1<<k-1), k)
 		case k <= 128:
-			packer.put(offset.mid&(1<<(k-64)-1), k-64)
-			packer.put(offset.lo, 64)
+			packed = packed.put(to, offset.mid&(1<<(k-64)-1), k-64)
+			packed = packed.put(to, offset.lo, 64)
 		default:
-			packer.put(offset.hi&(1<<(k-128)-1), k-128)
-			packer.put(offset.mid, 64)
-			packer.put(offset.lo, 64)
+			packed = packed.put(to, offset.hi&(1<<(k-128)-1), k-128)
+			packed = packed.put(to, offset.mid, 64)
+			packed = packed.put(to, offset.lo, 64)
 		}
-		packer.put((e.what>>8-earliest)*reasons+codes[e.what&15], uint(b.w))
+		packed = packed.put(to, (e.what>>8-earliest)*reasons+codes[e.what&15], uint(b.w))
 	}
 	counts = binary.BigEndian.AppendUint16(counts, b.n)
-	binary.BigEndian.PutUint64(packer.to, packer.word)
-	clear(packer.to[8:])
+	binary.BigEndian.PutUint64(to[packed.at:], packed.word)
+	clear(to[packed.at+8:])
 	return counts, out, b
 }
 

@@ -1,5 +1,7 @@
 package crl
 
+import "math/bits"
+
 // merger merges runs by a tree of losers: of what each run has next, the least has won all its matches, and every other stays
 // where it lost. To take the least and put its successor in its place takes one match on each level.
 type merger struct {
@@ -7,9 +9,9 @@ type merger struct {
 	buffer  []byte
 	sources []*source
 	losers  []contender // [1:], the children of i are 2i and 2i+1, and from len(losers) on the sources
-	// The first word that tells numbers apart is (number-least)>>shift.
-	least number
-	shift uint
+	// What a contender has of a number is the part of number-least from the bit shift on; below that are the bits of the source.
+	least             number
+	shift, sourceBits uint
 }
 
 // source is a run, in part in memory.
@@ -19,14 +21,14 @@ type source struct {
 	next    int
 }
 
-// contender is the next entry of a source, by its first word.
-type contender struct {
-	word   uint64
-	source int // -1: there is none
-}
+// contender is the next entry of a source: the beginning of its number, then the source. So most matches are two numbers compared, without a
+// branch that the processor would have to guess.
+type contender uint64
+
+const nobody = ^contender(0) // a source has nothing left
 
 // merge visits the entries with serial numbers of one length. Shorter ones have been visited.
-func (m *merger) merge(sources []source, length int, visit func(*record) error) error {
+func (m *merger) merge(sources []source, length int, visit func([]record) error) error {
 	m.sources = m.sources[:0]
 	var most number
 	for i := range sources {
@@ -51,17 +53,28 @@ func (m *merger) merge(sources []source, length int, visit func(*record) error) 
 	if len(m.sources) == 0 {
 		return nil
 	}
-	m.shift = uint(max(0, most.sub(m.least).bits()-64))
+	m.sourceBits = uint(bits.Len(uint(len(m.sources)))) // none has all of them set
+	m.shift = uint(max(0, most.sub(m.least).bits()-64+int(m.sourceBits)))
 	m.losers = make([]contender, len(m.sources))
+	batch := make([]record, 0, batchEntries)
 	winner, err := m.build(1)
-	for ; err == nil && winner.source >= 0; winner, err = m.replay(winner.source) {
-		s := m.sources[winner.source]
-		if err := visit(&s.entries[s.next]); err != nil {
-			return err
-		}
+	for err == nil && winner != nobody {
+		source := int(winner & (1<<m.sourceBits - 1))
+		s := m.sources[source]
+		batch = append(batch, s.entries[s.next])
 		s.next++
+		if len(batch) == cap(batch) {
+			if err := visit(batch); err != nil {
+				return err
+			}
+			batch = batch[:0]
+		}
+		winner, err = m.replay(source)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return visit(batch)
 }
 
 // build plays the matches below a node, and returns the winner.
@@ -77,10 +90,7 @@ func (m *merger) build(node int) (contender, error) {
 	if err != nil {
 		return b, err
 	}
-	if m.before(b, a) {
-		a, b = b, a
-	}
-	m.losers[node] = b
+	a, m.losers[node] = m.match(a, b)
 	return a, nil
 }
 
@@ -91,24 +101,29 @@ func (m *merger) replay(source int) (contender, error) {
 		return c, err
 	}
 	for node := (len(m.losers) + source) / 2; node > 0; node /= 2 {
-		other := &m.losers[node]
-		if other.word < c.word || other.word == c.word && m.before(*other, c) {
-			c, *other = *other, c
-		}
+		c, m.losers[node] = m.match(c, m.losers[node])
 	}
 	return c, nil
 }
 
-// before: entries of one serial number come in the order of their runs.
-func (m *merger) before(a, b contender) bool {
-	if a.source < 0 || b.source < 0 {
-		return b.source < a.source
+func (m *merger) match(a, b contender) (winner, loser contender) {
+	if (a^b)>>m.sourceBits == 0 {
+		return m.decide(a, b)
 	}
-	x, y := m.sources[a.source], m.sources[b.source]
-	if p, q := x.entries[x.next].number, y.entries[y.next].number; p != q {
-		return p.less(q)
+	return min(a, b), max(a, b)
+}
+
+// decide is a match of two whose numbers begin alike. Entries of one serial number come in the order of their runs.
+func (m *merger) decide(a, b contender) (winner, loser contender) {
+	a, b = min(a, b), max(a, b)
+	if b == nobody {
+		return a, b
 	}
-	return a.source < b.source
+	x, y := m.sources[a&(1<<m.sourceBits-1)], m.sources[b&(1<<m.sourceBits-1)]
+	if y.entries[y.next].less(x.entries[x.next].number) {
+		return b, a
+	}
+	return a, b
 }
 
 func (m *merger) contender(i int) (contender, error) {
@@ -116,14 +131,14 @@ func (m *merger) contender(i int) (contender, error) {
 	if s.next == len(s.entries) {
 		if len(s.blocks) == 0 || s.blocks[0].base.length() != m.least.length() {
 			s.entries, s.next = s.entries[:0], 0
-			return contender{^uint64(0), -1}, nil
+			return nobody, nil
 		}
 		b := &s.blocks[0]
 		var err error
 		if s.entries, err = readBlock(m.storage, b, []byte{0, 0, byte(b.n >> 8), byte(b.n)}, &m.buffer, s.entries[:0]); err != nil {
-			return contender{}, err
+			return nobody, err
 		}
 		s.blocks, s.next = s.blocks[1:], 0
 	}
-	return contender{s.entries[s.next].sub(m.least).shr(m.shift).lo, i}, nil
+	return contender(s.entries[s.next].sub(m.least).shr(m.shift).lo<<m.sourceBits) | contender(i), nil
 }

@@ -9,7 +9,12 @@ import (
 // word is moved in less time than an entry, and of most entries the first bits tell.
 type sorter struct {
 	words, other []uint64
+	batch        []record
 }
+
+// batchEntries is how many entries are handed over at once. They are gathered from all over the run, and the processor waits for
+// several at a time if it has nothing else to do in between.
+const batchEntries = 256
 
 const (
 	keyBits   = 64 - runBits
@@ -17,7 +22,7 @@ const (
 )
 
 // sorted visits at most runEntries entries in order, those of one serial number in the order they were added.
-func (s *sorter) sorted(entries []record, visit func(*record) error) error {
+func (s *sorter) sorted(entries []record, visit func([]record) error) error {
 	if len(s.words) < len(entries) {
 		s.words, s.other = make([]uint64, len(entries)), make([]uint64, len(entries))
 	}
@@ -41,8 +46,12 @@ func (s *sorter) sorted(entries []record, visit func(*record) error) error {
 		}
 		start = max(start, end)
 	}
-	for _, word := range s.words[:len(entries)] {
-		if err := visit(&entries[word&indexMask]); err != nil {
+	for words := range slices.Chunk(s.words[:len(entries)], batchEntries) {
+		s.batch = s.batch[:0]
+		for _, word := range words {
+			s.batch = append(s.batch, entries[word&indexMask])
+		}
+		if err := visit(s.batch); err != nil {
 			return err
 		}
 	}
@@ -51,21 +60,19 @@ func (s *sorter) sorted(entries []record, visit func(*record) error) error {
 
 // sort sorts words by the entries that they end with. The words are in the order of their ends.
 func (s *sorter) sort(entries []record, words, other []uint64) {
-	least, most := entries[words[0]&indexMask].number, entries[words[0]&indexMask].number
+	first := entries[words[0]&indexMask].number
+	var differ number
 	for _, word := range words {
-		x := entries[word&indexMask].number
-		if x.less(least) {
-			least = x
-		}
-		if most.less(x) {
-			most = x
-		}
+		x := &entries[word&indexMask]
+		differ.hi |= x.hi ^ first.hi
+		differ.mid |= x.mid ^ first.mid
+		differ.lo |= x.lo ^ first.lo
 	}
-	span := most.sub(least).bits()
+	span := differ.bits()
 	shift := uint(max(0, span-keyBits))
 	for i, word := range words {
 		at := word & indexMask
-		words[i] = entries[at].sub(least).shr(shift).lo<<runBits | at
+		words[i] = entries[at].shr(shift).lo<<runBits | at
 	}
 	if span == 0 {
 		return
@@ -151,10 +158,8 @@ func (s *runs) take(from *blockWriter) error {
 		if entries, err = readBlock(from.to, b, counts, &s.buffer, entries[:0]); err != nil {
 			return err
 		}
-		for j := range entries {
-			if err := w.push(&entries[j]); err != nil {
-				return err
-			}
+		if err := w.push(entries); err != nil {
+			return err
 		}
 	}
 	return s.end(w)
@@ -200,7 +205,7 @@ func readBlock(from Storage, b *block, counts []byte, buffer *[]byte, entries []
 }
 
 // merge visits the entries of all runs in order, those of one serial number in the order they were added.
-func (s *runs) merge(visit func(*record) error) error {
+func (s *runs) merge(visit func([]record) error) error {
 	s.sorter = sorter{}
 	m := merger{storage: s.storage, buffer: s.buffer}
 	sources := make([]source, len(s.all))

@@ -80,12 +80,7 @@ func (w *tableWriter) grow() error {
 func (w *tableWriter) flush() error {
 	defer func() { w.collected = w.collected[:0] }()
 	if w.ordered {
-		for i := range w.collected {
-			if err := w.out.push(&w.collected[i]); err != nil {
-				return err
-			}
-		}
-		return nil
+		return w.out.push(w.collected)
 	}
 	if w.runs == nil {
 		if err := w.disorder(); err != nil {
@@ -150,23 +145,26 @@ func newBlockWriter(to Storage) *blockWriter {
 	return &blockWriter{to: to, buffer: make([]byte, headerSize), blockSize: blockEntries, buckets: blockEntries}
 }
 
-// push takes the next entry. Of two with the same serial number the graver stays.
-func (w *blockWriter) push(r *record) error {
-	if n := len(w.pending); n > 0 {
-		last := &w.pending[n-1]
-		switch {
-		case last.number == r.number:
-			if graver(r.entry(), last.entry()) {
-				last.what = r.what
+// push takes the next entries. Of two with the same serial number the graver stays.
+func (w *blockWriter) push(entries []record) error {
+	for i := range entries {
+		r := &entries[i]
+		if n := len(w.pending); n > 0 {
+			last := &w.pending[n-1]
+			if last.number == r.number {
+				if graver(r.entry(), last.entry()) {
+					last.what = r.what
+				}
+				continue
 			}
-			return nil
-		case n == w.blockSize || last.length() != r.length():
-			if err := w.cut(); err != nil {
-				return err
+			if n == w.blockSize || last.length() != r.length() {
+				if err := w.cut(); err != nil {
+					return err
+				}
 			}
 		}
+		w.pending = append(w.pending, *r)
 	}
-	w.pending = append(w.pending, *r)
 	return nil
 }
 
