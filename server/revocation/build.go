@@ -8,6 +8,7 @@ import (
 	"errors"
 	"hash"
 	"io"
+	"math"
 	"os"
 	"runtime"
 
@@ -18,6 +19,9 @@ import (
 // largeList is from what size in bytes a list is large: one is built at a time, because each takes memory of its own and
 // all the processors that it can get.
 const largeList = 32 << 20
+
+// anySize is above that of any list.
+const anySize = math.MaxInt64
 
 // builds bound the builds under way.
 type builds struct{ all, large *semaphore.Weighted }
@@ -76,9 +80,25 @@ func (d *draft) read() (io.ReadCloser, error) {
 // keep leaves list and index where they are.
 func (d *draft) keep() { d.body.kept, d.file = true, nil }
 
-// build makes the index of a spooled list: in the state directory, or in memory where there is none or it fails. An error that is crl.ErrFormat
-// is about the list; any other is about us.
-func (l *Living) build(ctx context.Context, body *spool) (*draft, error) {
+// errUnreadable: a list cannot be read from where it was written.
+var errUnreadable = errors.New("the list cannot be read back")
+
+// atFault says whether an error is about what the state directory has, and not about what we lack just now.
+func atFault(err error) bool {
+	for _, fault := range []error{crl.ErrFormat, crl.ErrDamaged, errCorrupt, errDiffers, errUnreadable, os.ErrNotExist} {
+		if errors.Is(err, fault) {
+			return !errors.Is(err, errNoRoom)
+		}
+	}
+	return false
+}
+
+// errNoRoom: the state directory cannot take an index, and in memory it is too large.
+var errNoRoom = errors.New("no room to build an index")
+
+// build makes the index of a spooled list: in the state directory, or, where there is none or it fails, in memory if the list is below a
+// size in bytes. An error that is crl.ErrFormat is about the list; any other is about us.
+func (l *Living) build(ctx context.Context, body *spool, most int64) (*draft, error) {
 	release, err := l.builds.acquire(ctx, body.size)
 	if err != nil {
 		return nil, err
@@ -91,10 +111,13 @@ func (l *Living) build(ctx context.Context, body *spool) (*draft, error) {
 			return d, nil
 		}
 		d.discard()
-		if errors.Is(err, crl.ErrFormat) || ctx.Err() != nil {
+		if errors.Is(err, crl.ErrFormat) || errors.Is(err, errUnreadable) || ctx.Err() != nil {
 			return nil, err
 		}
 		d.broken = err
+	}
+	if body.size >= most {
+		return nil, errors.Join(errNoRoom, d.broken)
 	}
 	size, err := d.write(ctx, &d.memory, nil)
 	if err != nil {
@@ -123,7 +146,9 @@ func (d *draft) toFile(ctx context.Context, s *store) error {
 			return nil, err
 		}
 		scratch = append(scratch, t)
-		os.Remove(t.path) // where a file can go that is open: nothing is left behind then
+		if os.Remove(t.path) == nil { // where a file can go that is open: nothing is left behind then
+			t.path = ""
+		}
 		return t, nil
 	})
 	if err != nil {
@@ -159,6 +184,9 @@ func (d *draft) write(ctx context.Context, output crl.Storage, scratch func() (c
 		}
 	}
 	_, size, err := crl.Build(src, o)
+	if src.failed != nil {
+		err = errors.Join(errUnreadable, src.failed)
+	}
 	return size, err
 }
 

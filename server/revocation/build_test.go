@@ -79,7 +79,7 @@ func TestBuildEndsWithItsContext(t *testing.T) {
 	body.Write(a.list(t, listing{number: 1}))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := l.build(ctx, body); !errors.Is(err, context.Canceled) || errors.Is(err, crl.ErrFormat) {
+	if _, err := l.build(ctx, body, anySize); !errors.Is(err, context.Canceled) || errors.Is(err, crl.ErrFormat) {
 		t.Errorf("error %v", err)
 	}
 	if left := stored(t, l.store.dir, tempPrefix); len(left) != 0 {

@@ -107,3 +107,36 @@ func TestDiskFull(t *testing.T) {
 		}
 	}
 }
+
+// TestNoFilesLeft: what we lack just now is no fault of what is kept: nothing is set aside for it, and the next visit has it again.
+func TestNoFilesLeft(t *testing.T) {
+	a := newAuthority(t)
+	c, _ := crowded(t, a, 100)
+	cert := a.certificate(t, 1_000_000, nil)
+	l := start(t, c)
+	for _, x := range l.snapshot.Load().lists {
+		l.damaged(l.conf.Load(), x)
+	}
+	var before unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
+		t.Fatal(err)
+	}
+	few := before
+	few.Cur = 3
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &few); err != nil {
+		t.Fatal(err)
+	}
+	err := l.RefreshAll(t.Context())
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
+		t.Fatal(err)
+	}
+	if _, number := revoked(l, a, cert); number != "" || !errors.Is(err, &Error{Failures: []Failure{IndexDamaged}}) {
+		t.Errorf("list %q serves; error %v", number, err)
+	}
+	if err := l.RefreshAll(t.Context()); !errors.Is(err, &Error{Failures: []Failure{FetchUnreachable}}) {
+		t.Errorf("error %v", err)
+	}
+	if is, number := revoked(l, a, cert); !is || number != "3" {
+		t.Errorf("list %q serves, revoked %v", number, is)
+	}
+}

@@ -53,7 +53,7 @@ const (
 // Failures returns the closed set.
 func Failures() []Failure {
 	all := []Failure{FetchTimeout, FetchUnreachable, FetchHostResting, FetchStatus, FetchRedirect, FetchTooLarge, FetchInterrupted, FetchProtocol, FetchLDAPResult,
-		DirectoryUnreadable, DirectoryTooFull, StateNotWritten}
+		DirectoryUnreadable, DirectoryTooFull, StateNotWritten, ClockStepped}
 	for _, r := range reason.All() {
 		if strings.HasPrefix(string(r.ID), "CRL_") || strings.HasPrefix(string(r.ID), "OCSP_") {
 			all = append(all, Failure(r.ID))

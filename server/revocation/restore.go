@@ -118,7 +118,10 @@ func (l *Living) open(c *conf, key string, rebuilt *atomic.Int64) opened {
 		return o
 	}
 	if image, err = l.rebuild(context.Background(), c, key, &about); err != nil {
-		o.failure, o.err = stateCorrupt, errors.Join(o.err, err)
+		o.failure, o.err = "", errors.Join(o.err, err)
+		if atFault(err) {
+			o.failure = stateCorrupt
+		}
 		return o
 	}
 	o.proven = true
@@ -188,7 +191,7 @@ func (l *Living) disbelieve(c *conf, key, failure string, why error) {
 // rebuild makes the index of a kept list anew and puts it in the place of the one that is damaged. Where that cannot be written it
 // serves all the same.
 func (l *Living) rebuild(ctx context.Context, c *conf, key string, about *record) (*crl.Image, error) {
-	d, err := l.redraft(ctx, key, about)
+	d, err := l.redraft(ctx, key, about, anySize)
 	if err != nil {
 		return nil, err
 	}
@@ -199,13 +202,13 @@ func (l *Living) rebuild(ctx context.Context, c *conf, key string, about *record
 	return d.image, nil
 }
 
-// redraft builds from a kept list what its index should be.
-func (l *Living) redraft(ctx context.Context, key string, about *record) (*draft, error) {
+// redraft builds from a kept list what its index should be, in memory only below a size.
+func (l *Living) redraft(ctx context.Context, key string, about *record, most int64) (*draft, error) {
 	body, err := l.store.spoolOf(key, about)
 	if err != nil {
 		return nil, err
 	}
-	d, err := l.build(ctx, body)
+	d, err := l.build(ctx, body, most)
 	if err != nil {
 		return nil, err
 	}
@@ -274,7 +277,8 @@ func (l *Living) forget(k key) {
 	}
 }
 
-// mend builds again the indexes of a source that are damaged. What cannot be mended is fetched anew. The error is that of the context.
+// mend builds again the indexes of a source that are damaged. What cannot be mended is fetched anew. The error is that of the context,
+// or an *Error where we could not even try.
 func (l *Living) mend(ctx context.Context, c *conf, f *feed) error {
 	lists := l.snapshot.Load().lists
 	var found []*live
@@ -322,10 +326,15 @@ func (l *Living) mendOne(ctx context.Context, c *conf, key string) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if err != nil {
-		o.failure = stateCorrupt
-	} else {
+	switch {
+	case err == nil:
 		o.believe(c, key, image)
+	case atFault(err):
+		o.failure = stateCorrupt
+	default:
+		c.log(slog.LevelError, "the index of a revocation list could not be built again", "source", f.source.Name, "failure", IndexDamaged, "error", err)
+		l.book(func() { f.status.fail(c.Clock(), IndexDamaged) })
+		return &Error{f.source.Name, []Failure{IndexDamaged}}
 	}
 	l.commit.Lock()
 	defer l.commit.Unlock()

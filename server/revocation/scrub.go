@@ -87,6 +87,11 @@ func (l *Living) scrubOne(ctx context.Context, k key, rate *pace) bool {
 		return ctx.Err() == nil
 	}
 	c := l.conf.Load()
+	if !atFault(err) {
+		c.log(slog.LevelWarn, "an index could not be held against its list: that is tried again with the next pass", "source", x.source,
+			"failure", StateNotWritten, "error", err)
+		return true
+	}
 	c.log(slog.LevelError, "a revocation list and its index do not agree", "source", x.source, "failure", IndexDamaged, "error", err)
 	l.damaged(c, x)
 	return true
@@ -96,7 +101,7 @@ var errDiffers = errors.New("the index is not what the list gives")
 
 // prove builds the index of a list from the state directory again and compares.
 func (l *Living) prove(ctx context.Context, x *live, rate *pace) error {
-	d, err := l.redraft(ctx, x.key.file(), &x.about)
+	d, err := l.redraft(ctx, x.key.file(), &x.about, largeList)
 	if err != nil {
 		return err
 	}

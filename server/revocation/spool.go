@@ -103,15 +103,15 @@ func (s *spool) Write(p []byte) (int, error) {
 }
 
 // open reads what was written, from its beginning, until the context ends.
-func (s *spool) open(ctx context.Context) (io.ReadCloser, error) {
+func (s *spool) open(ctx context.Context) (*reading, error) {
 	if s.file == nil {
-		return &reading{ctx, io.NopCloser(bytes.NewReader(s.memory))}, nil
+		return &reading{ctx: ctx, from: io.NopCloser(bytes.NewReader(s.memory))}, nil
 	}
 	file, err := os.Open(s.file.path)
 	if err != nil {
 		return nil, err
 	}
-	return &reading{ctx, file}, nil
+	return &reading{ctx: ctx, from: file}, nil
 }
 
 // discard removes the file, unless it is kept.
@@ -124,13 +124,21 @@ func (s *spool) discard() {
 
 // reading ends with its context.
 type reading struct {
-	ctx context.Context
-	io.ReadCloser
+	ctx    context.Context
+	from   io.ReadCloser
+	failed error // other than the end
 }
 
-func (r *reading) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
+// Read implements io.Reader.
+func (r *reading) Read(p []byte) (n int, err error) {
+	if err = r.ctx.Err(); err == nil {
+		n, err = r.from.Read(p)
 	}
-	return r.ReadCloser.Read(p)
+	if err != nil && err != io.EOF {
+		r.failed = err
+	}
+	return n, err
 }
+
+// Close implements io.Closer.
+func (r *reading) Close() error { return r.from.Close() }

@@ -398,6 +398,46 @@ func TestReadOnlyState(t *testing.T) {
 	}
 }
 
+// TestReadOnlyStateIsMended in memory.
+func TestReadOnlyStateIsMended(t *testing.T) {
+	a := newAuthority(t)
+	c, index := crowded(t, a, 100)
+	lock := filepath.Join(c.StateDir, lockName)
+	if err := errors.Join(os.Remove(lock), os.Mkdir(lock, 0o700), os.Truncate(index, 10)); err != nil {
+		t.Fatal(err)
+	}
+	l := start(t, c)
+	before := stateFiles(t, l)
+	if is, number := revoked(l, a, a.certificate(t, 1_000_000, nil)); !is || number != "3" {
+		t.Errorf("list %q serves, revoked %v", number, is)
+	}
+	l.scrub(t.Context())
+	if after := stateFiles(t, l); after != before {
+		t.Errorf("state directory went from %s to %s", before, after)
+	}
+}
+
+// TestCloseIsTheEnd: what is on its way when the directory is given up gets no name in it, since it may be another process's by then.
+func TestCloseIsTheEnd(t *testing.T) {
+	a := newAuthority(t)
+	l := start(t, Config{Anchors: setOf(t, a), StateDir: t.TempDir()})
+	body := newSpool(l.store)
+	defer body.discard()
+	body.Write(a.list(t, listing{number: 1}))
+	d, err := l.build(t.Context(), body, anySize)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.discard()
+	l.Close()
+	if _, err := l.store.seal(d, "key", new(record)); !errors.Is(err, ErrClosed) {
+		t.Errorf("seal: %v", err)
+	}
+	if err := l.store.replaceIndex(d, "key", new(record)); !errors.Is(err, ErrClosed) {
+		t.Errorf("replaceIndex: %v", err)
+	}
+}
+
 // TestSpoolOutlivesDisk: a disk that fails in the middle of a list loses nothing of it.
 func TestSpoolOutlivesDisk(t *testing.T) {
 	st := &store{dir: t.TempDir(), lock: os.Stdin}

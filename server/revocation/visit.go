@@ -106,7 +106,7 @@ func (l *Living) offer(ctx context.Context, c *conf, f *feed, body *spool, about
 }
 
 func (l *Living) judgeAndServe(ctx context.Context, c *conf, f *feed, body *spool, about *record) (*held, []Failure, error) {
-	d, err := l.build(ctx, body)
+	d, err := l.build(ctx, body, anySize)
 	switch {
 	case errors.Is(err, crl.ErrFormat): // the text of err may quote the list
 		return nil, l.refuse(ctx, c, f, body, nil, about, []reason.ID{reason.CRLFormatFailure}), nil
@@ -348,7 +348,7 @@ func (l *Living) write(ctx context.Context, c *conf, f *feed, x *live) error {
 	if body.broken != nil {
 		return body.broken
 	}
-	d, err := l.build(ctx, body)
+	d, err := l.build(ctx, body, anySize)
 	if err != nil {
 		return err
 	}
