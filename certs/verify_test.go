@@ -342,6 +342,14 @@ func TestMaxAge(t *testing.T) {
 	expect(t, "an hour demanded, with fallback", w.verify(p, kiosk), certs.Valid, certs.Good, reason.RevocationFallbackUsed)
 	p.Method, p.MaxAge = profile.CRL, 1000*time.Hour
 	expect(t, "more than the profile allows", w.verify(p, kiosk), certs.Valid, certs.Good)
+	// What is in its time for its issuer may be too old for a use.
+	strict := *w.profile(kiosk)
+	strict.Revocation.CRLMaxAge = time.Hour
+	v = certs.Verify(t.Context(), p, certs.Trust{Profile: &strict, Anchors: w.set, Revocation: w, Now: w.clock()})
+	expect(t, "too old for the profile", v, certs.Indeterminate, certs.Unknown, reason.CRLTooOld)
+	if v.Evidence.Age(w.clock()) < 2*time.Hour {
+		t.Error("the age of the evidence that is too old for the profile is not told")
+	}
 }
 
 // TestHolderAttributes reads every curated holder's certificate.

@@ -30,7 +30,7 @@ type Revocation struct {
 	OCSPHash Hash `yaml:"ocsp_hash"`
 	// OCSPMaxConcurrent bounds the questions under way to one responder; 0 means 64. More go without an answer at once.
 	OCSPMaxConcurrent int `yaml:"ocsp_max_concurrent"`
-	// RetryMin is the first wait after a failed fetch, doubled with each further one; 0 means 30s.
+	// RetryMin is the first wait after a failed fetch, doubled with each further one, and how long a host is left alone that does not answer; 0 means 30s.
 	RetryMin time.Duration `yaml:"retry_min"`
 	// MaxConcurrent bounds the fetches under way; 0 means 8.
 	MaxConcurrent int `yaml:"max_concurrent"`

@@ -62,7 +62,7 @@ type Config struct {
 	// future or stale; 0 means none. Use the profiles' value.
 	ClockSkew time.Duration
 	// RetryMin is the first wait after a failure, doubled with each further one up to
-	// the source's period; 0 means 30 seconds.
+	// the source's period, and likewise how long a host is left alone that does not answer; 0 means 30 seconds.
 	RetryMin time.Duration
 	// MaxConcurrent bounds the fetches under way; 0 means 8.
 	MaxConcurrent int

@@ -4,8 +4,8 @@
 //
 // # How a list lives
 //
-// A source is a URL or a drop directory. Each is visited on a schedule, what it gives is
-// spooled to disk under a size cap and a timeout, and then has to pass the gate: well-formed
+// A source is a URL, a drop directory, or a manifest of thousands of URLs. Each is visited on a schedule, what it gives is
+// spooled to disk under a size cap, a timeout and a least pace, and then has to pass the gate: well-formed
 // DER; an issuer that is an anchor, by name and key identifier; the signature, checked once;
 // the partition and the key that the source promised; not from the future; not before the
 // list that we hold, by number and by time; and of its entries no more new, or gone, than is plausible (crl.Plausible).
@@ -18,6 +18,15 @@
 // share its name, and its key generations share it too, so anything keyed by less lets a second list
 // overwrite the first and a revoked certificate pass. Two sources may give the same list: the
 // newer number serves, and the mirror that lags is not an error.
+//
+// # Where lists come from
+//
+// HTTP, conditionally and compressed (http.go); LDAP, because distribution points of JPKI are names of directory entries (ldap.go);
+// files that somebody drops; and a manifest, whose rows are URLs like any other and whose
+// health is told as one (manifest.go). What is due stands in line for places, of which there are a few over all and to each host, so
+// that 3,482 partitions are one orderly job; a host that does not answer is left alone for a while instead of costing each of
+// them a timeout (job.go). How a source fares is told with it, counted over its partitions: how many are fresh, how old the
+// oldest is, when the next is expected. What is fresh enough for a use is the profile's to say, and certs.Verify's to judge.
 //
 // # Choices
 //
@@ -77,7 +86,7 @@
 //
 // # What it refuses
 //
-// BER, PEM, deltas without their list, partial content, compressed bombs, bodies above the cap, redirects to another
-// scheme, credentials in URLs, answers from a list that does not cover the certificate. It never
+// BER, PEM, deltas without their list, partial content, compressed bombs, bodies above the cap, what trickles, redirects to another
+// scheme, referrals, credentials in URLs, answers from a list that does not cover the certificate. It never
 // logs a serial number, a certificate, or the text of a parser's error, which may quote one.
 package revocation

@@ -11,6 +11,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -322,6 +324,53 @@ func TestLDAPS(t *testing.T) {
 	if len(d.asked) != 1 || d.asked[0] != "CN=North,C=JP?certificateRevocationList;binary" {
 		t.Errorf("asked %q", d.asked)
 	}
+}
+
+// TestLDAPStreams: a list goes to disk as it comes, in the memory of a buffer.
+func TestLDAPStreams(t *testing.T) {
+	const size = 64 << 20
+	st, err := openStore(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.close()
+	l := &Living{store: st}
+	entry := ldapHead(size)
+	s := &Source{MaxSize: size, ldap: &ldapTarget{attribute: "certificateRevocationList;binary"}}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	done := ldapWord(2, ldapSearchDone, ldapOutcome(0))
+	answers := io.MultiReader(bytes.NewReader(entry), io.LimitReader(zeros{}, size), bytes.NewReader(done))
+	body, err := l.searchResult(&berReader{from: bufio.NewReader(answers)}, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer body.discard()
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; body.size != size || took > 4<<20 {
+		t.Errorf("%d bytes took %d of memory", body.size, took)
+	}
+}
+
+// zeros is a list without end.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
+// ldapHead is a SearchResultEntry up to its value of so many octets.
+func ldapHead(size int) (head []byte) {
+	name := append([]byte{4, 32}, "certificateRevocationList;binary"...)
+	for _, e := range []struct {
+		tag    byte
+		before []byte
+	}{{4, nil}, {0x31, nil}, {0x30, name}, {0x30, nil}, {0x64, []byte{4, 0}}, {0x30, []byte{2, 1, 2}}} {
+		n := len(e.before) + len(head) + size
+		head = slices.Concat([]byte{e.tag, 0x84, byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}, e.before, head)
+	}
+	return head
 }
 
 // FuzzLDAPAnswers: whatever a directory says, nothing is taken for a list that it did not give whole, and nothing hangs.

@@ -84,6 +84,30 @@ func TestManifest(t *testing.T) {
 	}
 }
 
+// FuzzManifest: whatever a manifest is, it is refused or makes sources that are complete and tell themselves apart.
+func FuzzManifest(f *testing.F) {
+	f.Add("name,url,partition,issuer_key_id\nnorth,http://h/n,\"CN=North,C=JP\",\n")
+	f.Add("url,name\nldap://h/CN=a,north\nldaps://h/CN=a,\"south\"\n")
+	set := setOf(f, newAuthority(f))
+	s := Source{Name: "jpki", Manifest: "manifest.csv"}
+	f.Fuzz(func(t *testing.T, text string) {
+		rows, err := parseManifest([]byte(text), &s, set)
+		if (err == nil) != (len(rows) > 0) {
+			t.Errorf("%d rows, %v", len(rows), err)
+		}
+		names, places := map[string]bool{}, map[string]bool{}
+		for _, row := range rows {
+			if names[row.Name] || places[row.location()] || !strings.HasPrefix(row.Name, "jpki/") || row.manifest != "jpki" || row.Period == 0 || hostOf(&row) == "" {
+				t.Errorf("%+v", row)
+			}
+			names[row.Name], places[row.location()] = true, true
+			if again := row; again.complete(set) != nil || again.URL != row.URL {
+				t.Errorf("%s becomes %s", row.URL, again.URL)
+			}
+		}
+	})
+}
+
 // partitions is a manifest of so many rows at each of two hosts, and the site that gives one list for all of them: where a row does not promise
 // a partition, it may.
 func partitions(t testing.TB, each int) string {
