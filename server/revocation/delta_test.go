@@ -330,3 +330,68 @@ func TestDeltaFromMemory(t *testing.T) {
 	p.restart()
 	p.serves("7", 10, 13)
 }
+
+// TestDeltaKilledAtEachStep: whatever step of a swap a process dies before, the next one answers by what served or by what was to, and never
+// by the complete list without its delta.
+func TestDeltaKilledAtEachStep(t *testing.T) {
+	type answer struct {
+		number  string
+		serials []int64
+	}
+	before := answer{"7", []int64{10, 13}}
+	for name, test := range map[string]struct {
+		source string
+		next   listing
+		after  answer
+		mark   int64
+	}{
+		"next delta":                 {"delta", listing{number: 8, base: 5, serials: []int64{14}}, answer{"8", []int64{10, 14}}, 14},
+		"complete list under it":     {"complete", listing{number: 6, serials: []int64{11}}, answer{"7", []int64{11, 13}}, 11},
+		"complete list in its place": {"complete", listing{number: 9, serials: []int64{12}}, answer{"9", []int64{12}}, 12},
+		"complete list as far on":    {"complete", listing{number: 7, serials: []int64{12}}, answer{"7", []int64{12}}, 12},
+		"a much later delta":         {"delta", listing{number: 10, base: 5, serials: []int64{15}}, answer{"10", []int64{10, 15}}, 15},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for at, died := 1, true; died; at++ {
+				p := newPairSite(t)
+				p.give("complete", listing{number: 5, serials: []int64{10}})
+				p.give("delta", listing{number: 7, base: 5, serials: []int64{13}})
+				p.l.Close()
+				n, dead, done := 0, make(chan struct{}), make(chan error, 1)
+				doomed, err := open(p.c, func(string) {
+					if n++; n == at {
+						close(dead)
+						select {} // as if the process were gone: nothing is cleaned up
+					}
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				o := test.next
+				o.scope = p.scope
+				p.list("/"+test.source, p.a.list(t, o))
+				go func() { done <- doomed.Refresh(context.Background(), test.source) }()
+				select {
+				case <-dead:
+				case err := <-done:
+					if died = false; err != nil {
+						t.Error(err)
+					}
+				}
+				doomed.store.lock.Close()
+				p.l = start(t, p.c)
+				want := before
+				// The list that counts is known by what only it has.
+				if is, _ := revoked(p.l, p.a, p.a.certificate(t, test.mark, p.scope)); is || !died {
+					want = test.after
+				}
+				p.serves(want.number, want.serials...)
+				p.visit(test.source)
+				p.serves(test.after.number, test.after.serials...)
+				if at == 1 && !died {
+					t.Error("there was no step")
+				}
+			}
+		})
+	}
+}

@@ -127,8 +127,7 @@ func (g *gate) judge(i *invocation, l *listFile) ([]reason.ID, error) {
 	// A server has use for lists of holders' certificates only.
 	idp := l.list.IDP
 	found.Add(idp != nil && (idp.OnlyCACerts || idp.OnlyAttributeCerts), reason.CRLScopeMismatch)
-	scope := nameOf(idp)
-	found.Add(g.partition != nil && !scope.Equal(g.partition), reason.CRLScopeMismatch)
+	found.Add(g.partition != nil && !l.list.Scope().Equal(g.partition), reason.CRLScopeMismatch)
 	index, refusal := g.authenticate(l)
 	if found.Add(index == nil, refusal...); index == nil {
 		return found, nil

@@ -125,7 +125,7 @@ func notes(older, newer *crl.List) (out []string) {
 	if !older.Issuer.Equal(newer.Issuer) || !bytes.Equal(older.AuthorityKeyID, newer.AuthorityKeyID) {
 		out = append(out, "the lists are not of the same issuer and key")
 	}
-	if a, b := nameOf(older.IDP), nameOf(newer.IDP); (a == nil) != (b == nil) || a != nil && !a.Equal(b) {
+	if a, b := older.Scope(), newer.Scope(); (a == nil) != (b == nil) || a != nil && !a.Equal(b) {
 		out = append(out, "the lists are not of the same scope")
 	}
 	if older.DeltaBase != nil || newer.DeltaBase != nil {

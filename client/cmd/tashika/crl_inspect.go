@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/tashika-jp/tashika/certs/crl"
-	"github.com/tashika-jp/tashika/certs/pkix"
 	"github.com/tashika-jp/tashika/certs/reason"
 	"github.com/tashika-jp/tashika/certs/signature"
 )
@@ -171,16 +170,4 @@ func tally(counts map[string]int) []string {
 		names[n] = fmt.Sprintf("%d %s", counts[name], name)
 	}
 	return names
-}
-
-// nameOf is the name of a list's scope, for telling two apart.
-func nameOf(p *crl.IssuingDistributionPoint) pkix.Name {
-	if p != nil {
-		for _, n := range p.FullName {
-			if n.Kind == pkix.DirectoryName {
-				return pkix.Name(n.Value)
-			}
-		}
-	}
-	return nil
 }

@@ -68,6 +68,8 @@ func newLists() (map[string][]byte, error) {
 		// onlyContainsCACerts
 		list("ca.crl", 2, 1, 2, pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 28}, Critical: true, Value: []byte{0x30, 3, 0x82, 1, 0xff}})
 		list("critical.crl", 2, 1, 2, pkix.Extension{Id: asn1.ObjectIdentifier{2, 999, 1}, Critical: true, Value: []byte{5, 0}})
+		// of old.crl: deltaCRLIndicator
+		list("delta.crl", 2, 100, 105, pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 27}, Critical: true, Value: []byte{2, 1, 1}})
 		files["new.pem"] = append([]byte("a list:\n"), pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: files["new.crl"]})...)
 		files["broken.crl"] = files["new.crl"][:len(files["new.crl"])/2]
 	}
