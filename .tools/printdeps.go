@@ -1,5 +1,5 @@
 // Command printdeps prints the .proto files that ours import from others
-// (google/api, buf/validate) into a folder, from the descriptors of the Go modules
+// (google/api, google/rpc, buf/validate) into a folder, from the descriptors of the Go modules
 // that we depend on anyway. So generation needs no network of its own and none of
 // their files stand in this repository.
 package main
@@ -12,6 +12,7 @@ import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"github.com/jhump/protoreflect/v2/protoprint"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
+	_ "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 )

@@ -31,8 +31,8 @@ const (
 )
 
 // authenticate finds the relying party of a call.
-func (s *Server) authenticate(ctx context.Context, c *call) failure {
-	shown, ok := c.door.claim(ctx)
+func (s *Server) authenticate(c *call) failure {
+	shown, ok := c.door.claim(c)
 	if !ok {
 		return credentialsUnknown
 	}

@@ -9,6 +9,8 @@ import (
 	"github.com/tashika-jp/tashika/certs/profile"
 	"github.com/tashika-jp/tashika/certs/signature"
 	tashikav1 "github.com/tashika-jp/tashika/proto/tashika/v1"
+	spb "google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
@@ -32,6 +34,37 @@ func (h *handlers) CheckStatus(ctx context.Context, r *tashikav1.CheckStatusRequ
 		Certificate: certificateView(presented.Certificate, v.Kind, c), Status: statusView(v.Evidence, v.Time),
 		Checks: checkViews(v.Checks), VerifyTime: timestamppb.New(v.Time), Profile: v.Profile,
 	}, nil
+}
+
+// CheckStatusStream is CheckStatus for each item of a stream.
+func (h *handlers) CheckStatusStream(stream tashikav1.CertificateService_CheckStatusStreamServer) error {
+	return h.server.serveItems(stream, h.server.statusItem, func(c *call, item []byte, id uint64) (proto.Message, error) {
+		r := &tashikav1.CheckStatusStreamRequest{}
+		if err := h.server.readItem(item, r); err != nil {
+			return nil, err
+		}
+		c.limit(r.GetTimeout().AsDuration())
+		out, err := h.CheckStatus(c, r.GetRequest())
+		return &tashikav1.CheckStatusStreamResponse{Id: id, Result: &tashikav1.CheckStatusStreamResponse_Response{Response: out}}, err
+	}, func(id uint64, why *spb.Status) proto.Message {
+		return &tashikav1.CheckStatusStreamResponse{Id: id, Result: &tashikav1.CheckStatusStreamResponse_Error{Error: why}}
+	})
+}
+
+// BatchCheckStatus is CheckStatus for each of a batch.
+func (h *handlers) BatchCheckStatus(ctx context.Context, r *tashikav1.BatchCheckStatusRequest) (*tashikav1.BatchCheckStatusResponse, error) {
+	out := &tashikav1.BatchCheckStatusResponse{Results: make([]*tashikav1.CheckStatusResult, len(r.GetRequests()))}
+	h.server.batch(callOf(ctx), len(out.Results), h.server.statusInside, func(c *call, i int) error {
+		if err := h.server.validate(r.GetRequests()[i]); err != nil {
+			return err
+		}
+		response, err := h.CheckStatus(c, r.GetRequests()[i])
+		out.Results[i] = &tashikav1.CheckStatusResult{Result: &tashikav1.CheckStatusResult_Response{Response: response}}
+		return err
+	}, func(i int, why *spb.Status) {
+		out.Results[i] = &tashikav1.CheckStatusResult{Result: &tashikav1.CheckStatusResult_Error{Error: why}}
+	})
+	return out, nil
 }
 
 // Inspect tells what a certificate says of itself. The holder's attributes are for parties that

@@ -158,6 +158,16 @@ type Limits struct {
 	DefaultDeadline time.Duration `yaml:"default_deadline"`
 	// MaxDeadline is the greatest that a caller can ask for; 0 means 30s.
 	MaxDeadline time.Duration `yaml:"max_deadline"`
+	// MaxStreams is the greatest number of streams of items that one relying party has open; 0 means 256.
+	MaxStreams int `yaml:"max_streams"`
+	// MaxInFlight is the greatest number of one stream's items at work; 0 means 256. No more are read
+	// until one is answered.
+	MaxInFlight int `yaml:"max_in_flight"`
+	// StreamIdle is how long a stream lasts on which nothing moves, because its caller does not send or does not
+	// read; 0 means 5m. It may last twice as long.
+	StreamIdle time.Duration `yaml:"stream_idle"`
+	// StreamAge is how long a stream lasts; 0 means 15m. Then what was accepted is answered, and the caller opens another.
+	StreamAge time.Duration `yaml:"stream_age"`
 	// ShutdownGrace is how long calls in flight may take to finish at the end; 0 means 30s.
 	ShutdownGrace time.Duration `yaml:"shutdown_grace"`
 }

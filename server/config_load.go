@@ -77,6 +77,10 @@ func (c *Config) complete() error {
 	or(&l.MaxMessageBytes, 4<<20)
 	or(&l.DefaultDeadline, 10*time.Second)
 	or(&l.MaxDeadline, 30*time.Second)
+	or(&l.MaxStreams, 256)
+	or(&l.MaxInFlight, 256)
+	or(&l.StreamIdle, 5*time.Minute)
+	or(&l.StreamAge, 15*time.Minute)
 	or(&l.ShutdownGrace, 30*time.Second)
 	or(&c.Log.Format, "json")
 	or(&c.Metrics.Address, "127.0.0.1:9464")
@@ -153,6 +157,14 @@ func (l *Limits) check() error {
 		return errors.New("limits.default_deadline must be at least 100ms and at most max_deadline")
 	case l.MaxDeadline > 10*time.Minute:
 		return errors.New("limits.max_deadline must be at most 10m")
+	case l.MaxStreams < 1 || l.MaxStreams > 1<<16:
+		return errors.New("limits.max_streams must be between 1 and 65536")
+	case l.MaxInFlight < 1 || l.MaxInFlight > 1<<12:
+		return errors.New("limits.max_in_flight must be between 1 and 4096")
+	case l.StreamIdle <= l.MaxDeadline || l.StreamIdle > 24*time.Hour:
+		return errors.New("limits.stream_idle must be above max_deadline, for an item may take so long, and at most 24h")
+	case l.StreamAge < time.Second || l.StreamAge > 24*time.Hour:
+		return errors.New("limits.stream_age must be between 1s and 24h")
 	case l.ShutdownGrace < 0 || l.ShutdownGrace > 10*time.Minute:
 		return errors.New("limits.shutdown_grace must be at most 10m")
 	}

@@ -46,9 +46,11 @@ const (
 	serverBusy          failure = "SERVER_BUSY"
 	challengesExhausted failure = "CHALLENGES_EXHAUSTED"
 	watchersExhausted   failure = "WATCHERS_EXHAUSTED"
+	streamsExhausted    failure = "STREAMS_EXHAUSTED"
 
 	challengesUnavailable failure = "CHALLENGES_UNAVAILABLE"
 	shuttingDown          failure = "SHUTTING_DOWN"
+	streamEnded           failure = "STREAM_ENDED"
 	deadlineExceeded      failure = "DEADLINE_EXCEEDED"
 	cancelled             failure = "CANCELLED"
 	internal              failure = "INTERNAL"
@@ -115,11 +117,15 @@ var failures = map[failure]struct {
 		"混み合っています。しばらくしてからもう一度お試しください。", "As many challenges were used lately as can be remembered. This one was not consumed."},
 	watchersExhausted: {codes.ResourceExhausted, time.Minute,
 		"監視接続が多すぎます。", "Too many health watches are open."},
+	streamsExhausted: {codes.ResourceExhausted, 5 * time.Second,
+		"同時に開けるストリームの上限を超えました。", "The relying party has more streams open than it was granted."},
 
 	challengesUnavailable: {codes.Unavailable, time.Second,
 		"ただいま処理できません。しばらくしてからもう一度お試しください。", "The memory of used challenges cannot be reached."},
 	shuttingDown: {codes.Unavailable, time.Second,
 		"サーバーは停止中です。", "The server is shutting down."},
+	streamEnded: {codes.Unavailable, 0,
+		"ストリームは終了しました。新しいストリームを開いてください。", "The stream was idle for long or has reached its age. What has no answer was not accepted: open another."},
 	deadlineExceeded: {codes.DeadlineExceeded, 0,
 		"時間内に処理できませんでした。", "The deadline passed before there was an answer."},
 	cancelled: {codes.Canceled, 0,

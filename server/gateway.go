@@ -139,7 +139,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error, httpS
 	c := s.arrived(r)
 	w.Header().Set(traceresponse, c.trace.header())
 	writeStatus(w, status.Convert(err), httpStatus)
-	s.report(r.Context(), c, err)
+	s.report(c, err)
 }
 
 // writeStatus writes google.rpc.Status as JSON, and what HTTP has headers for.

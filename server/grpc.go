@@ -1,7 +1,9 @@
 package server
 
 import (
+	"context"
 	"crypto/tls"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
+	"google.golang.org/grpc/tap"
 )
 
 // maxStreams bounds the calls at work on one connection of the network.
@@ -19,14 +22,19 @@ const maxStreams = 1024
 // newGRPCServers makes the two servers, with the same services behind the same guard.
 func (s *Server) newGRPCServers() {
 	s.services, s.methods = map[string]bool{}, map[string]*method{}
-	s.unknownMethod = &method{name: "unknown", meters: s.metrics.of("unknown")}
+	s.unknownMethod = s.newMethod("unknown", ordinary)
+	s.verifyItem = s.newItem(tashikav1.VerificationService_VerifyStream_FullMethodName, ordinary)
+	s.verifyInside = s.newItem(tashikav1.VerificationService_BatchVerify_FullMethodName, inside)
+	s.statusItem = s.newItem(tashikav1.CertificateService_CheckStatusStream_FullMethodName, ordinary)
+	s.statusInside = s.newItem(tashikav1.CertificateService_BatchCheckStatus_FullMethodName, inside)
 	network := []grpc.ServerOption{
 		grpc.MaxConcurrentStreams(maxStreams), grpc.MaxHeaderListSize(maxHeaderBytes), grpc.ConnectionTimeout(10 * time.Second),
 		// A kiosk is idle for hours, and a router forgets it. A connection ends after an hour so that load is spread anew, and
-		// so that a client certificate is asked for again.
+		// so that a client certificate is asked for again; the streams on it end by themselves before it is cut.
 		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: 15 * time.Minute, MaxConnectionAge: time.Hour,
-			MaxConnectionAgeGrace: time.Minute, Time: 2 * time.Minute, Timeout: 20 * time.Second}),
+			MaxConnectionAgeGrace: s.state.Load().config.Limits.StreamAge + time.Minute, Time: 2 * time.Minute, Timeout: 20 * time.Second}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 20 * time.Second, PermitWithoutStream: true}),
+		grpc.InTapHandle(s.tap),
 	}
 	if s.state.Load().tls != nil {
 		network = append(network, grpc.Creds(credentials.NewTLS(s.live(func(k *keys) *tls.Config { return k.grpc }))))
@@ -35,34 +43,148 @@ func (s *Server) newGRPCServers() {
 	s.inner = s.newGRPCServer(httpDoor, grpc.InitialWindowSize(4<<20), grpc.InitialConnWindowSize(16<<20), grpc.MaxHeaderListSize(1<<20))
 }
 
+// newItem makes what is known of the items of a method, by which they are told in log and metrics.
+func (s *Server) newItem(full string, k kind) *method {
+	full += "/item"
+	s.methods[full] = s.newMethod(strings.TrimPrefix(full, "/"), k)
+	return s.methods[full]
+}
+
+func (s *Server) newMethod(name string, k kind) *method {
+	return &method{name: name, kind: k, meters: s.metrics.of(name)}
+}
+
 func (s *Server) newGRPCServer(d door, more ...grpc.ServerOption) *grpc.Server {
 	c := s.state.Load().config
 	g := grpc.NewServer(append(more,
-		grpc.UnaryInterceptor(s.unary(d)), grpc.StreamInterceptor(s.stream(d)),
-		grpc.UnknownServiceHandler(func(any, grpc.ServerStream) error { return fail(methodUnknown) }),
+		grpc.UnknownServiceHandler(func(_ any, stream grpc.ServerStream) error {
+			return s.guard(stream.Context(), d, s.unknownMethod, func(*call) error { return fail(methodUnknown) })
+		}),
 		// A message above the limit is the one failure that gRPC answers itself (RESOURCE_EXHAUSTED, without details): it does not
 		// read it. All fields that the API knows fit in with room to spare, and are judged by validation.
-		grpc.ForceServerCodecV2(newCodec()), grpc.MaxRecvMsgSize(c.Limits.MaxMessageBytes),
+		grpc.ForceServerCodecV2(wire), grpc.MaxRecvMsgSize(c.Limits.MaxMessageBytes),
 		grpc.WaitForHandlers(true))...)
+	behind := &registrar{Server: g, server: s, door: d}
 	h := &handlers{server: s}
-	tashikav1.RegisterVerificationServiceServer(g, h)
-	tashikav1.RegisterCertificateServiceServer(g, h)
-	tashikav1.RegisterRevocationServiceServer(g, h)
-	tashikav1.RegisterDeviceServiceServer(g, h)
+	tashikav1.RegisterVerificationServiceServer(behind, h)
+	tashikav1.RegisterCertificateServiceServer(behind, h)
+	tashikav1.RegisterRevocationServiceServer(behind, h)
+	tashikav1.RegisterDeviceServiceServer(behind, h)
 	for _, extra := range c.Services {
-		extra.Register(g)
+		extra.Register(behind)
 	}
-	healthv1.RegisterHealthServer(g, &health{server: s})
-	reflection.Register(g)
-	for service, info := range g.GetServiceInfo() {
-		s.services[service] = true
-		for _, m := range info.Methods {
-			full := "/" + service + "/" + m.Name
-			if s.methods[full] == nil {
-				name := strings.TrimPrefix(full, "/")
-				s.methods[full] = &method{name: name, public: service == healthv1.Health_ServiceDesc.ServiceName, meters: s.metrics.of(name)}
-			}
-		}
-	}
+	healthv1.RegisterHealthServer(behind, &health{server: s})
+	reflection.Register(behind)
 	return g
+}
+
+// tap turns away at the door of the network, before anything but a call's header was read, what there is no place for. That costs a
+// tenth of a call, so that whoever calls too much takes little from those who are let in. There is no line of it in the log.
+func (s *Server) tap(ctx context.Context, info *tap.Info) (context.Context, error) {
+	if !s.full() {
+		return ctx, nil
+	}
+	m := s.methods[info.FullMethodName]
+	if m == nil {
+		m = s.unknownMethod
+	}
+	if m.kind == public {
+		return ctx, nil
+	}
+	s.metrics.turnedAway(m, grpcDoor)
+	return nil, fail(serverBusy)
+}
+
+// registrar puts services behind the guard.
+type registrar struct {
+	*grpc.Server
+	server *Server
+	door   door
+}
+
+// RegisterService implements grpc.ServiceRegistrar.
+func (r *registrar) RegisterService(desc *grpc.ServiceDesc, implementation any) {
+	guarded := *desc
+	guarded.Methods, guarded.Streams = slices.Clone(desc.Methods), slices.Clone(desc.Streams)
+	for i := range guarded.Methods {
+		r.unary(r.method(desc.ServiceName, guarded.Methods[i].MethodName, ordinary), &guarded.Methods[i])
+	}
+	for i := range guarded.Streams {
+		k := ordinary
+		if desc.ServiceName == tashikav1.VerificationService_ServiceDesc.ServiceName || desc.ServiceName == tashikav1.CertificateService_ServiceDesc.ServiceName {
+			k = lasting
+		}
+		r.stream(r.method(desc.ServiceName, guarded.Streams[i].StreamName, k), &guarded.Streams[i])
+	}
+	r.server.services[desc.ServiceName] = true
+	r.Server.RegisterService(&guarded, implementation)
+}
+
+// method makes what is known of a method, once for both doors.
+func (r *registrar) method(service, name string, k kind) *method {
+	full := "/" + service + "/" + name
+	if r.server.methods[full] == nil {
+		if service == healthv1.Health_ServiceDesc.ServiceName {
+			k = public
+		}
+		r.server.methods[full] = r.server.newMethod(strings.TrimPrefix(full, "/"), k)
+	}
+	return r.server.methods[full]
+}
+
+// unary guards a method with one request and one answer. The request has arrived before the guard begins, so that nobody who
+// sends slowly takes a place, and is parsed when the guard has let it in.
+func (r *registrar) unary(m *method, desc *grpc.MethodDesc) {
+	handler := desc.Handler
+	desc.Handler = func(implementation any, ctx context.Context, receive func(any) error, _ grpc.UnaryServerInterceptor) (response any, err error) {
+		var sent frame
+		if err := receive(&sent); err != nil {
+			return nil, err
+		}
+		defer sent.free()
+		err = r.server.guard(ctx, r.door, m, func(c *call) error {
+			var err error
+			response, err = handler(implementation, c, func(request any) error {
+				if err := wire.Unmarshal(sent.data, request); err != nil {
+					return err
+				}
+				return r.server.validate(request)
+			}, passOn)
+			return err
+		})
+		return response, err
+	}
+}
+
+// passOn is the interceptor of those who have been guarded.
+func passOn(ctx context.Context, request any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	return handler(ctx, request)
+}
+
+// stream guards the others. Every message is validated as it comes.
+func (r *registrar) stream(m *method, desc *grpc.StreamDesc) {
+	handler := desc.Handler
+	desc.Handler = func(implementation any, stream grpc.ServerStream) error {
+		return r.server.guard(stream.Context(), r.door, m, func(c *call) error {
+			return handler(implementation, &guardedStream{stream, c, r.server})
+		})
+	}
+}
+
+type guardedStream struct {
+	grpc.ServerStream
+	ctx    context.Context
+	server *Server
+}
+
+func (g *guardedStream) Context() context.Context { return g.ctx }
+
+func (g *guardedStream) RecvMsg(m any) error {
+	if err := g.ServerStream.RecvMsg(m); err != nil {
+		return err
+	}
+	if _, ok := m.(*frame); ok { // for whoever reads it
+		return nil
+	}
+	return g.server.validate(m)
 }

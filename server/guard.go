@@ -8,129 +8,95 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/tashika-jp/tashika/certs/reason"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 )
 
-// call is one call at work.
-type call struct {
-	state   *state // taken once, for the whole call
-	door    door
-	method  *method
-	trace   trace
-	started time.Time
-	party   *party // nil until authenticated
-
-	// What came of it, for log and metrics. Set by the handler.
-	verdict string
-	reasons []reason.ID
-}
-
-type callKey struct{}
-
-// callOf returns the call that the guard let in.
-func callOf(ctx context.Context) *call { return ctx.Value(callKey{}).(*call) }
-
 // method is what the guard knows of a method. Names that callers make up are all one
 // method, so that logs and metrics have no labels of theirs.
 type method struct {
-	name string // service and method, such as tashika.v1.VerificationService/Verify
-	// public: needs no credentials, has no deadline, takes no capacity. Only grpc.health.v1.
-	public bool
+	name   string // service and method, such as tashika.v1.VerificationService/Verify
+	kind   kind
 	meters meters
 }
 
-// guard is the way in for every call, at both doors, unary and streamed, in this order. It
-// returns what the caller is told.
-func (s *Server) guard(ctx context.Context, d door, name string, work func(context.Context, *call) error) (err error) {
-	// Trace and snapshot.
-	c := &call{state: s.state.Load(), door: d, method: s.method(name), trace: newTrace(incoming(ctx, traceparent)), started: time.Now()}
-	ctx = context.WithValue(ctx, callKey{}, c)
-	_ = grpc.SetHeader(ctx, metadata.Pairs(traceresponse, c.trace.header())) // fails only after the header was sent
+// kind says what a method asks of the guard beside authentication and its party's rate.
+type kind uint8
 
+const (
+	// ordinary: a deadline, and a place among the calls at work.
+	ordinary kind = iota
+	// public: nothing at all, not even credentials. Only grpc.health.v1.
+	public
+	// lasting: a stream of items, each of which has its own deadline and takes its own place.
+	lasting
+	// inside: an item of a batch, which is at work in a place that the batch has taken.
+	inside
+)
+
+// guard is the way in for every call, at both doors, unary and streamed. It returns what the caller is told.
+func (s *Server) guard(ctx context.Context, d door, m *method, work func(*call) error) error {
+	c := &call{Context: ctx, state: s.state.Load(), door: d, method: m, trace: newTrace(incoming(ctx, traceparent)), started: time.Now()}
+	_ = grpc.SetHeader(ctx, metadata.Pairs(traceresponse, c.trace.header())) // fails only after the header was sent
+	return s.guarded(c, work)
+}
+
+// guarded is what calls share with the items of streams and batches, in this order.
+func (s *Server) guarded(c *call, work func(*call) error) (err error) {
 	// Log and metrics: whatever happens below is told.
 	s.metrics.inFlight.Inc()
 	defer func() {
 		s.metrics.inFlight.Dec()
 		err = explained(err)
-		s.report(ctx, c, err)
+		s.report(c, err)
+		c.end()
 	}()
-	if c.method.public {
-		return s.recovered(ctx, c, work)
+	if c.method.kind == public {
+		return s.recovered(c, work)
 	}
-
 	// Deadline: never none, never too long. Who has gone is not worked for.
-	ctx, cancel := c.deadline(ctx)
-	defer cancel()
-	if err := ctx.Err(); err != nil {
+	if c.method.kind != lasting {
+		c.limit(0)
+	}
+	if err := c.Err(); err != nil {
 		return err
 	}
-	// Authentication.
-	if why := s.authenticate(ctx, c); why != "" {
-		return fail(why)
+	// Authentication. Of an item it is that of its call.
+	if c.party == nil {
+		if why := s.authenticate(c); why != "" {
+			return fail(why)
+		}
 	}
 	// The party's rate.
 	if err := c.party.admit(c.started); err != nil {
 		return err
 	}
 	// The server's capacity.
-	if s.working.Add(1) > int64(c.state.config.Limits.MaxConcurrent) {
+	if c.method.kind == ordinary {
+		if !s.enter(c.state) {
+			return fail(serverBusy)
+		}
+		defer s.leave()
+	}
+	// Recovery, and inside of it all that looks at what was sent: parsing, validation, then the handler.
+	return s.recovered(c, work)
+}
+
+// enter takes a place among the calls at work; false if there is none. There is no queue: who is
+// turned away at once can come again, and who waits may have gone when the turn comes.
+func (s *Server) enter(now *state) bool {
+	if s.working.Add(1) > int64(now.config.Limits.MaxConcurrent) {
 		s.working.Add(-1)
-		return fail(serverBusy)
+		return false
 	}
-	defer s.working.Add(-1)
-	// Recovery, and inside of it all that looks at what was sent: validation, then the handler.
-	return s.recovered(ctx, c, work)
+	return true
 }
 
-// unary is the guard for methods with one request and one answer.
-func (s *Server) unary(d door) grpc.UnaryServerInterceptor {
-	return func(ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (response any, err error) {
-		err = s.guard(ctx, d, info.FullMethod, func(ctx context.Context, _ *call) error {
-			if err := s.validate(request); err != nil {
-				return err
-			}
-			var err error
-			response, err = handler(ctx, request)
-			return err
-		})
-		return response, err
-	}
-}
+func (s *Server) leave() { s.working.Add(-1) }
 
-// stream is the guard for the others. Every message is validated as it comes.
-func (s *Server) stream(d door) grpc.StreamServerInterceptor {
-	return func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-		return s.guard(ss.Context(), d, info.FullMethod, func(ctx context.Context, _ *call) error {
-			return handler(srv, &guardedStream{ss, ctx, s})
-		})
-	}
-}
-
-type guardedStream struct {
-	grpc.ServerStream
-	ctx    context.Context
-	server *Server
-}
-
-func (g *guardedStream) Context() context.Context { return g.ctx }
-
-func (g *guardedStream) RecvMsg(m any) error {
-	if err := g.ServerStream.RecvMsg(m); err != nil {
-		return err
-	}
-	return g.server.validate(m)
-}
-
-// deadline gives the context its bound.
-func (c *call) deadline(ctx context.Context) (context.Context, context.CancelFunc) {
-	limits := c.state.config.Limits
-	span := limits.DefaultDeadline
-	if _, ok := ctx.Deadline(); ok { // WithTimeout keeps the earlier one
-		span = limits.MaxDeadline
-	}
-	return context.WithTimeout(ctx, span)
+// full says whether a call that came now would be turned away.
+func (s *Server) full() bool {
+	return s.working.Load() >= int64(s.state.Load().config.Limits.MaxConcurrent)
 }
 
 // admit takes one of the party's calls.
@@ -145,7 +111,7 @@ func (p *party) admit(now time.Time) error {
 
 // recovered makes of a panic an error. The stack is logged, but nothing that the panic has to say unless it is
 // the runtime's: it could quote the request.
-func (s *Server) recovered(ctx context.Context, c *call, work func(context.Context, *call) error) (err error) {
+func (s *Server) recovered(c *call, work func(*call) error) (err error) {
 	defer func() {
 		p := recover()
 		if p == nil {
@@ -155,11 +121,11 @@ func (s *Server) recovered(ctx context.Context, c *call, work func(context.Conte
 		if e, ok := p.(runtime.Error); ok {
 			said = e.Error()
 		}
-		s.log.LogAttrs(ctx, slog.LevelError, "panic", slog.String("trace", c.trace.String()), slog.String("method", c.method.name),
+		s.log.LogAttrs(c, slog.LevelError, "panic", slog.String("trace", c.trace.String()), slog.String("method", c.method.name),
 			slog.String("panic", said), slog.String("stack", string(debug.Stack())))
 		err = &trouble{internal, fmt.Errorf("panic: %s", said)}
 	}()
-	return work(ctx, c)
+	return work(c)
 }
 
 // incoming is the first value of a metadata key, or empty.
@@ -168,12 +134,4 @@ func incoming(ctx context.Context, key string) string {
 		return values[0]
 	}
 	return ""
-}
-
-// method returns what is known of a full method name ("/service/method").
-func (s *Server) method(full string) *method {
-	if m := s.methods[full]; m != nil {
-		return m
-	}
-	return s.unknownMethod
 }

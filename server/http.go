@@ -130,7 +130,7 @@ func (s *Server) recoverHTTP(w http.ResponseWriter, r *http.Request) {
 
 // arrived is the call that a request would have been.
 func (s *Server) arrived(r *http.Request) *call {
-	return &call{state: s.state.Load(), door: httpDoor, method: s.unknownMethod,
+	return &call{Context: r.Context(), state: s.state.Load(), door: httpDoor, method: s.unknownMethod,
 		trace: newTrace(r.Header.Get(traceparent)), started: time.Now()}
 }
 

@@ -94,6 +94,12 @@ func (m *metrics) observe(c *call, code codes.Code, why failure, took time.Durat
 	}
 }
 
+// turnedAway counts a call that there was no place for.
+func (m *metrics) turnedAway(to *method, d door) {
+	m.calls.WithLabelValues(to.name, d.String(), codes.ResourceExhausted.String()).Inc()
+	m.failures.WithLabelValues(string(serverBusy)).Inc()
+}
+
 // asked counts a question to an OCSP responder.
 func (m *metrics) asked(outcome revocation.OCSPOutcome, took time.Duration) {
 	m.questions.WithLabelValues(string(outcome)).Inc()

@@ -8,17 +8,19 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/tashika-jp/tashika/certs/profile"
 	"golang.org/x/time/rate"
 )
 
-// party is a relying party at work. All but the limiter is immutable.
+// party is a relying party at work. All but the limiter and the count of its streams is immutable.
 type party struct {
 	name    string
 	uses    []profile.Use
 	rate    Rate
 	limiter *rate.Limiter
+	streams *atomic.Int64 // open ones
 	pins    []pin
 	sans    []string
 }
@@ -119,10 +121,17 @@ func newParties(configs []RelyingParty, before *parties) *parties {
 		}
 		if before != nil {
 			for _, old := range before.all {
-				if old.name == p.name && old.rate == p.rate {
+				if old.name != p.name {
+					continue
+				}
+				p.streams = old.streams
+				if old.rate == p.rate {
 					p.limiter = old.limiter
 				}
 			}
+		}
+		if p.streams == nil {
+			p.streams = &atomic.Int64{}
 		}
 		if p.limiter == nil {
 			p.limiter = rate.NewLimiter(rate.Limit(c.Rate.PerSecond), c.Rate.Burst)

@@ -56,6 +56,7 @@ func fixed(before, next *Config) error {
 		{"log.format", before.Log.Format, next.Log.Format},
 		{"limits.max_message_bytes", before.Limits.MaxMessageBytes, next.Limits.MaxMessageBytes},
 		{"limits.max_deadline", before.Limits.MaxDeadline, next.Limits.MaxDeadline},
+		{"limits.stream_age", before.Limits.StreamAge, next.Limits.StreamAge},
 		{"revocation.state_dir", before.Revocation.StateDir, next.Revocation.StateDir},
 		{"revocation.max_concurrent", before.Revocation.MaxConcurrent, next.Revocation.MaxConcurrent},
 		{"revocation.max_per_host", before.Revocation.MaxPerHost, next.Revocation.MaxPerHost},

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"time"
@@ -12,7 +11,7 @@ import (
 
 // report tells of a call that has ended: one line in the log, and the meters. Nothing in
 // it is of the request but what closed sets have a name for.
-func (s *Server) report(ctx context.Context, c *call, err error) {
+func (s *Server) report(c *call, err error) {
 	took := time.Since(c.started)
 	code, why := codes.OK, ""
 	if err != nil {
@@ -24,8 +23,8 @@ func (s *Server) report(ctx context.Context, c *call, err error) {
 	}
 	s.metrics.observe(c, code, failure(why), took)
 
-	level := levelOf(c, code)
-	if !s.log.Enabled(ctx, level) {
+	level := levelOf(c, code, failure(why))
+	if !s.log.Enabled(c, level) {
 		return
 	}
 	attributes := make([]slog.Attr, 0, 10)
@@ -44,16 +43,19 @@ func (s *Server) report(ctx context.Context, c *call, err error) {
 	if errors.As(err, &own) {
 		attributes = append(attributes, slog.String("detail", own.detail.Error()))
 	}
-	s.log.LogAttrs(ctx, level, "call", attributes...)
+	s.log.LogAttrs(c, level, "call", attributes...)
 }
 
-// levelOf: our own trouble is an error; that somebody asks whether we are well is nothing to note.
-func levelOf(c *call, code codes.Code) slog.Level {
-	switch code {
-	case codes.Internal, codes.Unknown, codes.Unavailable, codes.DataLoss:
+// levelOf: our own trouble is an error, unless it is the orderly end of a stream; that somebody asks whether we are well is
+// nothing to note.
+func levelOf(c *call, code codes.Code, why failure) slog.Level {
+	switch {
+	case c.method.kind == lasting && (why == streamEnded || why == shuttingDown):
+		return slog.LevelInfo
+	case code == codes.Internal || code == codes.Unknown || code == codes.Unavailable || code == codes.DataLoss:
 		return slog.LevelError
 	}
-	if c.method.public {
+	if c.method.kind == public {
 		return slog.LevelDebug
 	}
 	return slog.LevelInfo

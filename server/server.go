@@ -42,12 +42,14 @@ type Server struct {
 	methods       map[string]*method // by full name
 	unknownMethod *method
 	services      map[string]bool // names
-	network       *grpc.Server    // the gRPC door
-	inner         *grpc.Server    // what the HTTP door leads to
-	memory        *memoryListener
-	gateway       *grpc.ClientConn
-	http          *http.Server
-	metricsHTTP   *http.Server // nil: none
+	// Items of streams and batches.
+	verifyItem, verifyInside, statusItem, statusInside *method
+	network                                            *grpc.Server // the gRPC door
+	inner                                              *grpc.Server // what the HTTP door leads to
+	memory                                             *memoryListener
+	gateway                                            *grpc.ClientConn
+	http                                               *http.Server
+	metricsHTTP                                        *http.Server // nil: none
 
 	grpcListener, httpListener, metricsListener net.Listener
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/tashika-jp/tashika/certs/reason"
 	tashikav1 "github.com/tashika-jp/tashika/proto/tashika/v1"
 	"github.com/tashika-jp/tashika/server/challenge"
+	spb "google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
@@ -77,6 +79,37 @@ func (h *handlers) Verify(ctx context.Context, r *tashikav1.VerifyRequest) (*tas
 		HolderAttributes: attributesView(v.Attributes), Checks: checkViews(v.Checks),
 		VerifyTime: timestamppb.New(v.Time), Profile: v.Profile,
 	}, nil
+}
+
+// VerifyStream is Verify for each item of a stream.
+func (h *handlers) VerifyStream(stream tashikav1.VerificationService_VerifyStreamServer) error {
+	return h.server.serveItems(stream, h.server.verifyItem, func(c *call, item []byte, id uint64) (proto.Message, error) {
+		r := &tashikav1.VerifyStreamRequest{}
+		if err := h.server.readItem(item, r); err != nil {
+			return nil, err
+		}
+		c.limit(r.GetTimeout().AsDuration())
+		out, err := h.Verify(c, r.GetRequest())
+		return &tashikav1.VerifyStreamResponse{Id: id, Result: &tashikav1.VerifyStreamResponse_Response{Response: out}}, err
+	}, func(id uint64, why *spb.Status) proto.Message {
+		return &tashikav1.VerifyStreamResponse{Id: id, Result: &tashikav1.VerifyStreamResponse_Error{Error: why}}
+	})
+}
+
+// BatchVerify is Verify for each of a batch.
+func (h *handlers) BatchVerify(ctx context.Context, r *tashikav1.BatchVerifyRequest) (*tashikav1.BatchVerifyResponse, error) {
+	out := &tashikav1.BatchVerifyResponse{Results: make([]*tashikav1.VerifyResult, len(r.GetRequests()))}
+	h.server.batch(callOf(ctx), len(out.Results), h.server.verifyInside, func(c *call, i int) error {
+		if err := h.server.validate(r.GetRequests()[i]); err != nil {
+			return err
+		}
+		response, err := h.Verify(c, r.GetRequests()[i])
+		out.Results[i] = &tashikav1.VerifyResult{Result: &tashikav1.VerifyResult_Response{Response: response}}
+		return err
+	}, func(i int, why *spb.Status) {
+		out.Results[i] = &tashikav1.VerifyResult{Result: &tashikav1.VerifyResult_Error{Error: why}}
+	})
+	return out, nil
 }
 
 // profile is that of a use which the party was granted.
@@ -148,6 +181,9 @@ var cmsRefusals = map[reason.ID]struct {
 
 // consume spends the challenge; its findings are for the verdict.
 func (h *handlers) consume(ctx context.Context, c []byte, b challenge.Binding) ([]reason.ID, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err // it stays as it is
+	}
 	findings, err := h.server.challenges.Consume(ctx, c, b)
 	switch {
 	case err == nil:
@@ -188,6 +224,9 @@ func parse(der []byte) (*pkix.Certificate, error) {
 
 // verdict asks package certs, with one snapshot of everything.
 func (h *handlers) verdict(ctx context.Context, c *call, p *profile.Profile, presented certs.Presented) (*certs.Verdict, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err // nobody waits for it any more
+	}
 	v := certs.Verify(ctx, presented, certs.Trust{
 		Profile: p, Anchors: c.state.anchors, Revocation: h.server.evidence, Now: c.state.config.Clock(),
 	})

@@ -9,6 +9,7 @@ package tashikav1
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
+	status "google.golang.org/genproto/googleapis/rpc/status"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
@@ -722,6 +723,349 @@ func (x *CheckStatusResponse) GetProfile() string {
 	return ""
 }
 
+// CheckStatusStreamRequest is an item of a stream.
+type CheckStatusStreamRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The caller's number of the item, any at all: it comes back with the answer and
+	// is not looked at.
+	Id uint64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// What CheckStatus takes.
+	Request *CheckStatusRequest `protobuf:"bytes,2,opt,name=request,proto3" json:"request,omitempty"`
+	// Time for this item, from when the server has read it; the server's default if
+	// not given, and never more than it grants to a call.
+	Timeout       *durationpb.Duration `protobuf:"bytes,3,opt,name=timeout,proto3" json:"timeout,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckStatusStreamRequest) Reset() {
+	*x = CheckStatusStreamRequest{}
+	mi := &file_tashika_v1_certificate_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckStatusStreamRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckStatusStreamRequest) ProtoMessage() {}
+
+func (x *CheckStatusStreamRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_tashika_v1_certificate_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckStatusStreamRequest.ProtoReflect.Descriptor instead.
+func (*CheckStatusStreamRequest) Descriptor() ([]byte, []int) {
+	return file_tashika_v1_certificate_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *CheckStatusStreamRequest) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *CheckStatusStreamRequest) GetRequest() *CheckStatusRequest {
+	if x != nil {
+		return x.Request
+	}
+	return nil
+}
+
+func (x *CheckStatusStreamRequest) GetTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.Timeout
+	}
+	return nil
+}
+
+// CheckStatusStreamResponse is the answer to an item.
+type CheckStatusStreamResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// That of the item.
+	Id uint64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// What CheckStatus returns, one or the other.
+	//
+	// Types that are valid to be assigned to Result:
+	//
+	//	*CheckStatusStreamResponse_Response
+	//	*CheckStatusStreamResponse_Error
+	Result        isCheckStatusStreamResponse_Result `protobuf_oneof:"result"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckStatusStreamResponse) Reset() {
+	*x = CheckStatusStreamResponse{}
+	mi := &file_tashika_v1_certificate_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckStatusStreamResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckStatusStreamResponse) ProtoMessage() {}
+
+func (x *CheckStatusStreamResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_tashika_v1_certificate_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckStatusStreamResponse.ProtoReflect.Descriptor instead.
+func (*CheckStatusStreamResponse) Descriptor() ([]byte, []int) {
+	return file_tashika_v1_certificate_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *CheckStatusStreamResponse) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *CheckStatusStreamResponse) GetResult() isCheckStatusStreamResponse_Result {
+	if x != nil {
+		return x.Result
+	}
+	return nil
+}
+
+func (x *CheckStatusStreamResponse) GetResponse() *CheckStatusResponse {
+	if x != nil {
+		if x, ok := x.Result.(*CheckStatusStreamResponse_Response); ok {
+			return x.Response
+		}
+	}
+	return nil
+}
+
+func (x *CheckStatusStreamResponse) GetError() *status.Status {
+	if x != nil {
+		if x, ok := x.Result.(*CheckStatusStreamResponse_Error); ok {
+			return x.Error
+		}
+	}
+	return nil
+}
+
+type isCheckStatusStreamResponse_Result interface {
+	isCheckStatusStreamResponse_Result()
+}
+
+type CheckStatusStreamResponse_Response struct {
+	// A verdict.
+	Response *CheckStatusResponse `protobuf:"bytes,2,opt,name=response,proto3,oneof"`
+}
+
+type CheckStatusStreamResponse_Error struct {
+	// Why there is none, with the details that CheckStatus's error has; the paths of
+	// fields are those in the item's request.
+	Error *status.Status `protobuf:"bytes,3,opt,name=error,proto3,oneof"`
+}
+
+func (*CheckStatusStreamResponse_Response) isCheckStatusStreamResponse_Result() {}
+
+func (*CheckStatusStreamResponse_Error) isCheckStatusStreamResponse_Result() {}
+
+// BatchCheckStatusRequest has what is to be checked.
+type BatchCheckStatusRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What CheckStatus takes, each for itself.
+	Requests      []*CheckStatusRequest `protobuf:"bytes,1,rep,name=requests,proto3" json:"requests,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchCheckStatusRequest) Reset() {
+	*x = BatchCheckStatusRequest{}
+	mi := &file_tashika_v1_certificate_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchCheckStatusRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchCheckStatusRequest) ProtoMessage() {}
+
+func (x *BatchCheckStatusRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_tashika_v1_certificate_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchCheckStatusRequest.ProtoReflect.Descriptor instead.
+func (*BatchCheckStatusRequest) Descriptor() ([]byte, []int) {
+	return file_tashika_v1_certificate_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *BatchCheckStatusRequest) GetRequests() []*CheckStatusRequest {
+	if x != nil {
+		return x.Requests
+	}
+	return nil
+}
+
+// BatchCheckStatusResponse has what came of it.
+type BatchCheckStatusResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One for each request, in their order.
+	Results       []*CheckStatusResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchCheckStatusResponse) Reset() {
+	*x = BatchCheckStatusResponse{}
+	mi := &file_tashika_v1_certificate_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchCheckStatusResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchCheckStatusResponse) ProtoMessage() {}
+
+func (x *BatchCheckStatusResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_tashika_v1_certificate_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchCheckStatusResponse.ProtoReflect.Descriptor instead.
+func (*BatchCheckStatusResponse) Descriptor() ([]byte, []int) {
+	return file_tashika_v1_certificate_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *BatchCheckStatusResponse) GetResults() []*CheckStatusResult {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
+// CheckStatusResult is what CheckStatus returns, one or the other.
+type CheckStatusResult struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One of them.
+	//
+	// Types that are valid to be assigned to Result:
+	//
+	//	*CheckStatusResult_Response
+	//	*CheckStatusResult_Error
+	Result        isCheckStatusResult_Result `protobuf_oneof:"result"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckStatusResult) Reset() {
+	*x = CheckStatusResult{}
+	mi := &file_tashika_v1_certificate_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckStatusResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckStatusResult) ProtoMessage() {}
+
+func (x *CheckStatusResult) ProtoReflect() protoreflect.Message {
+	mi := &file_tashika_v1_certificate_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckStatusResult.ProtoReflect.Descriptor instead.
+func (*CheckStatusResult) Descriptor() ([]byte, []int) {
+	return file_tashika_v1_certificate_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *CheckStatusResult) GetResult() isCheckStatusResult_Result {
+	if x != nil {
+		return x.Result
+	}
+	return nil
+}
+
+func (x *CheckStatusResult) GetResponse() *CheckStatusResponse {
+	if x != nil {
+		if x, ok := x.Result.(*CheckStatusResult_Response); ok {
+			return x.Response
+		}
+	}
+	return nil
+}
+
+func (x *CheckStatusResult) GetError() *status.Status {
+	if x != nil {
+		if x, ok := x.Result.(*CheckStatusResult_Error); ok {
+			return x.Error
+		}
+	}
+	return nil
+}
+
+type isCheckStatusResult_Result interface {
+	isCheckStatusResult_Result()
+}
+
+type CheckStatusResult_Response struct {
+	// A verdict.
+	Response *CheckStatusResponse `protobuf:"bytes,1,opt,name=response,proto3,oneof"`
+}
+
+type CheckStatusResult_Error struct {
+	// Why there is none, with the details that CheckStatus's error has; the paths of
+	// fields are those in the item's request.
+	Error *status.Status `protobuf:"bytes,2,opt,name=error,proto3,oneof"`
+}
+
+func (*CheckStatusResult_Response) isCheckStatusResult_Result() {}
+
+func (*CheckStatusResult_Error) isCheckStatusResult_Result() {}
+
 // InspectRequest presents a certificate to be read.
 type InspectRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -733,7 +1077,7 @@ type InspectRequest struct {
 
 func (x *InspectRequest) Reset() {
 	*x = InspectRequest{}
-	mi := &file_tashika_v1_certificate_proto_msgTypes[6]
+	mi := &file_tashika_v1_certificate_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -745,7 +1089,7 @@ func (x *InspectRequest) String() string {
 func (*InspectRequest) ProtoMessage() {}
 
 func (x *InspectRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tashika_v1_certificate_proto_msgTypes[6]
+	mi := &file_tashika_v1_certificate_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -758,7 +1102,7 @@ func (x *InspectRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InspectRequest.ProtoReflect.Descriptor instead.
 func (*InspectRequest) Descriptor() ([]byte, []int) {
-	return file_tashika_v1_certificate_proto_rawDescGZIP(), []int{6}
+	return file_tashika_v1_certificate_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *InspectRequest) GetCertificate() []byte {
@@ -802,7 +1146,7 @@ type InspectResponse struct {
 
 func (x *InspectResponse) Reset() {
 	*x = InspectResponse{}
-	mi := &file_tashika_v1_certificate_proto_msgTypes[7]
+	mi := &file_tashika_v1_certificate_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -814,7 +1158,7 @@ func (x *InspectResponse) String() string {
 func (*InspectResponse) ProtoMessage() {}
 
 func (x *InspectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tashika_v1_certificate_proto_msgTypes[7]
+	mi := &file_tashika_v1_certificate_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -827,7 +1171,7 @@ func (x *InspectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InspectResponse.ProtoReflect.Descriptor instead.
 func (*InspectResponse) Descriptor() ([]byte, []int) {
-	return file_tashika_v1_certificate_proto_rawDescGZIP(), []int{7}
+	return file_tashika_v1_certificate_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *InspectResponse) GetCertificate() *Certificate {
@@ -919,7 +1263,7 @@ var File_tashika_v1_certificate_proto protoreflect.FileDescriptor
 const file_tashika_v1_certificate_proto_rawDesc = "" +
 	"\n" +
 	"\x1ctashika/v1/certificate.proto\x12\n" +
-	"tashika.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17tashika/v1/common.proto\x1a\x1btashika/v1/revocation.proto\"\xae\x02\n" +
+	"tashika.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x17tashika/v1/common.proto\x1a\x1btashika/v1/revocation.proto\"\xae\x02\n" +
 	"\vCertificate\x12/\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1b.tashika.v1.CertificateKindR\x04kind\x129\n" +
 	"\n" +
@@ -961,7 +1305,27 @@ const file_tashika_v1_certificate_proto_rawDesc = "" +
 	"\x06checks\x18\x06 \x03(\v2\x11.tashika.v1.CheckR\x06checks\x12;\n" +
 	"\vverify_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"verifyTime\x12\x18\n" +
-	"\aprofile\x18\b \x01(\tR\aprofile\"C\n" +
+	"\aprofile\x18\b \x01(\tR\aprofile\"\xbe\x01\n" +
+	"\x18CheckStatusStreamRequest\x12\x14\n" +
+	"\x02id\x18\x01 \x01(\x04B\x04\xe2A\x01\x01R\x02id\x12D\n" +
+	"\arequest\x18\x02 \x01(\v2\x1e.tashika.v1.CheckStatusRequestB\n" +
+	"\xe2A\x01\x02\xbaH\x03\xc8\x01\x01R\arequest\x12F\n" +
+	"\atimeout\x18\x03 \x01(\v2\x19.google.protobuf.DurationB\x11\xe2A\x01\x01\xbaH\n" +
+	"\xaa\x01\a\"\x03\b\x90\x1c*\x00R\atimeout\"\xa0\x01\n" +
+	"\x19CheckStatusStreamResponse\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12=\n" +
+	"\bresponse\x18\x02 \x01(\v2\x1f.tashika.v1.CheckStatusResponseH\x00R\bresponse\x12*\n" +
+	"\x05error\x18\x03 \x01(\v2\x12.google.rpc.StatusH\x00R\x05errorB\b\n" +
+	"\x06result\"k\n" +
+	"\x17BatchCheckStatusRequest\x12P\n" +
+	"\brequests\x18\x01 \x03(\v2\x1e.tashika.v1.CheckStatusRequestB\x14\xe2A\x01\x02\xbaH\r\x92\x01\n" +
+	"\b\x01\x10\x80\x02\"\x03\xd8\x01\x03R\brequests\"S\n" +
+	"\x18BatchCheckStatusResponse\x127\n" +
+	"\aresults\x18\x01 \x03(\v2\x1d.tashika.v1.CheckStatusResultR\aresults\"\x88\x01\n" +
+	"\x11CheckStatusResult\x12=\n" +
+	"\bresponse\x18\x01 \x01(\v2\x1f.tashika.v1.CheckStatusResponseH\x00R\bresponse\x12*\n" +
+	"\x05error\x18\x02 \x01(\v2\x12.google.rpc.StatusH\x00R\x05errorB\b\n" +
+	"\x06result\"C\n" +
 	"\x0eInspectRequest\x121\n" +
 	"\vcertificate\x18\x01 \x01(\fB\x0f\xe2A\x01\x02\xbaH\bz\x06\x10\x01\x18\x80\x80\x01R\vcertificate\"\xc3\x04\n" +
 	"\x0fInspectResponse\x129\n" +
@@ -997,9 +1361,11 @@ const file_tashika_v1_certificate_proto_rawDesc = "" +
 	"\tERA_SHOWA\x10\x03\x12\x0e\n" +
 	"\n" +
 	"ERA_HEISEI\x10\x04\x12\r\n" +
-	"\tERA_REIWA\x10\x052\xf6\x01\n" +
+	"\tERA_REIWA\x10\x052\xea\x03\n" +
 	"\x12CertificateService\x12w\n" +
-	"\vCheckStatus\x12\x1e.tashika.v1.CheckStatusRequest\x1a\x1f.tashika.v1.CheckStatusResponse\"'\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/v1/certificates:checkStatus\x12g\n" +
+	"\vCheckStatus\x12\x1e.tashika.v1.CheckStatusRequest\x1a\x1f.tashika.v1.CheckStatusResponse\"'\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/v1/certificates:checkStatus\x12d\n" +
+	"\x11CheckStatusStream\x12$.tashika.v1.CheckStatusStreamRequest\x1a%.tashika.v1.CheckStatusStreamResponse(\x010\x01\x12\x8b\x01\n" +
+	"\x10BatchCheckStatus\x12#.tashika.v1.BatchCheckStatusRequest\x1a$.tashika.v1.BatchCheckStatusResponse\",\x82\xd3\xe4\x93\x02&:\x01*\"!/v1/certificates:batchCheckStatus\x12g\n" +
 	"\aInspect\x12\x1a.tashika.v1.InspectRequest\x1a\x1b.tashika.v1.InspectResponse\"#\x82\xd3\xe4\x93\x02\x1d:\x01*\"\x18/v1/certificates:inspectB:Z8github.com/tashika-jp/tashika/proto/tashika/v1;tashikav1b\x06proto3"
 
 var (
@@ -1015,59 +1381,77 @@ func file_tashika_v1_certificate_proto_rawDescGZIP() []byte {
 }
 
 var file_tashika_v1_certificate_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_tashika_v1_certificate_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_tashika_v1_certificate_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_tashika_v1_certificate_proto_goTypes = []any{
-	(CertificateKind)(0),          // 0: tashika.v1.CertificateKind
-	(Gender)(0),                   // 1: tashika.v1.Gender
-	(Era)(0),                      // 2: tashika.v1.Era
-	(*Certificate)(nil),           // 3: tashika.v1.Certificate
-	(*DateOfBirth)(nil),           // 4: tashika.v1.DateOfBirth
-	(*SubstitutedText)(nil),       // 5: tashika.v1.SubstitutedText
-	(*HolderAttributes)(nil),      // 6: tashika.v1.HolderAttributes
-	(*CheckStatusRequest)(nil),    // 7: tashika.v1.CheckStatusRequest
-	(*CheckStatusResponse)(nil),   // 8: tashika.v1.CheckStatusResponse
-	(*InspectRequest)(nil),        // 9: tashika.v1.InspectRequest
-	(*InspectResponse)(nil),       // 10: tashika.v1.InspectResponse
-	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
-	(Use)(0),                      // 12: tashika.v1.Use
-	(RevocationMethod)(0),         // 13: tashika.v1.RevocationMethod
-	(*durationpb.Duration)(nil),   // 14: google.protobuf.Duration
-	(Verdict)(0),                  // 15: tashika.v1.Verdict
-	(*Reason)(nil),                // 16: tashika.v1.Reason
-	(*Guidance)(nil),              // 17: tashika.v1.Guidance
-	(*RevocationStatus)(nil),      // 18: tashika.v1.RevocationStatus
-	(*Check)(nil),                 // 19: tashika.v1.Check
+	(CertificateKind)(0),              // 0: tashika.v1.CertificateKind
+	(Gender)(0),                       // 1: tashika.v1.Gender
+	(Era)(0),                          // 2: tashika.v1.Era
+	(*Certificate)(nil),               // 3: tashika.v1.Certificate
+	(*DateOfBirth)(nil),               // 4: tashika.v1.DateOfBirth
+	(*SubstitutedText)(nil),           // 5: tashika.v1.SubstitutedText
+	(*HolderAttributes)(nil),          // 6: tashika.v1.HolderAttributes
+	(*CheckStatusRequest)(nil),        // 7: tashika.v1.CheckStatusRequest
+	(*CheckStatusResponse)(nil),       // 8: tashika.v1.CheckStatusResponse
+	(*CheckStatusStreamRequest)(nil),  // 9: tashika.v1.CheckStatusStreamRequest
+	(*CheckStatusStreamResponse)(nil), // 10: tashika.v1.CheckStatusStreamResponse
+	(*BatchCheckStatusRequest)(nil),   // 11: tashika.v1.BatchCheckStatusRequest
+	(*BatchCheckStatusResponse)(nil),  // 12: tashika.v1.BatchCheckStatusResponse
+	(*CheckStatusResult)(nil),         // 13: tashika.v1.CheckStatusResult
+	(*InspectRequest)(nil),            // 14: tashika.v1.InspectRequest
+	(*InspectResponse)(nil),           // 15: tashika.v1.InspectResponse
+	(*timestamppb.Timestamp)(nil),     // 16: google.protobuf.Timestamp
+	(Use)(0),                          // 17: tashika.v1.Use
+	(RevocationMethod)(0),             // 18: tashika.v1.RevocationMethod
+	(*durationpb.Duration)(nil),       // 19: google.protobuf.Duration
+	(Verdict)(0),                      // 20: tashika.v1.Verdict
+	(*Reason)(nil),                    // 21: tashika.v1.Reason
+	(*Guidance)(nil),                  // 22: tashika.v1.Guidance
+	(*RevocationStatus)(nil),          // 23: tashika.v1.RevocationStatus
+	(*Check)(nil),                     // 24: tashika.v1.Check
+	(*status.Status)(nil),             // 25: google.rpc.Status
 }
 var file_tashika_v1_certificate_proto_depIdxs = []int32{
 	0,  // 0: tashika.v1.Certificate.kind:type_name -> tashika.v1.CertificateKind
-	11, // 1: tashika.v1.Certificate.not_before:type_name -> google.protobuf.Timestamp
-	11, // 2: tashika.v1.Certificate.not_after:type_name -> google.protobuf.Timestamp
+	16, // 1: tashika.v1.Certificate.not_before:type_name -> google.protobuf.Timestamp
+	16, // 2: tashika.v1.Certificate.not_after:type_name -> google.protobuf.Timestamp
 	2,  // 3: tashika.v1.DateOfBirth.era:type_name -> tashika.v1.Era
 	5,  // 4: tashika.v1.HolderAttributes.common_name:type_name -> tashika.v1.SubstitutedText
 	5,  // 5: tashika.v1.HolderAttributes.address:type_name -> tashika.v1.SubstitutedText
 	4,  // 6: tashika.v1.HolderAttributes.date_of_birth:type_name -> tashika.v1.DateOfBirth
 	1,  // 7: tashika.v1.HolderAttributes.gender:type_name -> tashika.v1.Gender
-	12, // 8: tashika.v1.CheckStatusRequest.use:type_name -> tashika.v1.Use
-	13, // 9: tashika.v1.CheckStatusRequest.revocation_method:type_name -> tashika.v1.RevocationMethod
-	14, // 10: tashika.v1.CheckStatusRequest.max_age:type_name -> google.protobuf.Duration
-	15, // 11: tashika.v1.CheckStatusResponse.verdict:type_name -> tashika.v1.Verdict
-	16, // 12: tashika.v1.CheckStatusResponse.reasons:type_name -> tashika.v1.Reason
-	17, // 13: tashika.v1.CheckStatusResponse.guidance:type_name -> tashika.v1.Guidance
+	17, // 8: tashika.v1.CheckStatusRequest.use:type_name -> tashika.v1.Use
+	18, // 9: tashika.v1.CheckStatusRequest.revocation_method:type_name -> tashika.v1.RevocationMethod
+	19, // 10: tashika.v1.CheckStatusRequest.max_age:type_name -> google.protobuf.Duration
+	20, // 11: tashika.v1.CheckStatusResponse.verdict:type_name -> tashika.v1.Verdict
+	21, // 12: tashika.v1.CheckStatusResponse.reasons:type_name -> tashika.v1.Reason
+	22, // 13: tashika.v1.CheckStatusResponse.guidance:type_name -> tashika.v1.Guidance
 	3,  // 14: tashika.v1.CheckStatusResponse.certificate:type_name -> tashika.v1.Certificate
-	18, // 15: tashika.v1.CheckStatusResponse.status:type_name -> tashika.v1.RevocationStatus
-	19, // 16: tashika.v1.CheckStatusResponse.checks:type_name -> tashika.v1.Check
-	11, // 17: tashika.v1.CheckStatusResponse.verify_time:type_name -> google.protobuf.Timestamp
-	3,  // 18: tashika.v1.InspectResponse.certificate:type_name -> tashika.v1.Certificate
-	6,  // 19: tashika.v1.InspectResponse.holder_attributes:type_name -> tashika.v1.HolderAttributes
-	7,  // 20: tashika.v1.CertificateService.CheckStatus:input_type -> tashika.v1.CheckStatusRequest
-	9,  // 21: tashika.v1.CertificateService.Inspect:input_type -> tashika.v1.InspectRequest
-	8,  // 22: tashika.v1.CertificateService.CheckStatus:output_type -> tashika.v1.CheckStatusResponse
-	10, // 23: tashika.v1.CertificateService.Inspect:output_type -> tashika.v1.InspectResponse
-	22, // [22:24] is the sub-list for method output_type
-	20, // [20:22] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	23, // 15: tashika.v1.CheckStatusResponse.status:type_name -> tashika.v1.RevocationStatus
+	24, // 16: tashika.v1.CheckStatusResponse.checks:type_name -> tashika.v1.Check
+	16, // 17: tashika.v1.CheckStatusResponse.verify_time:type_name -> google.protobuf.Timestamp
+	7,  // 18: tashika.v1.CheckStatusStreamRequest.request:type_name -> tashika.v1.CheckStatusRequest
+	19, // 19: tashika.v1.CheckStatusStreamRequest.timeout:type_name -> google.protobuf.Duration
+	8,  // 20: tashika.v1.CheckStatusStreamResponse.response:type_name -> tashika.v1.CheckStatusResponse
+	25, // 21: tashika.v1.CheckStatusStreamResponse.error:type_name -> google.rpc.Status
+	7,  // 22: tashika.v1.BatchCheckStatusRequest.requests:type_name -> tashika.v1.CheckStatusRequest
+	13, // 23: tashika.v1.BatchCheckStatusResponse.results:type_name -> tashika.v1.CheckStatusResult
+	8,  // 24: tashika.v1.CheckStatusResult.response:type_name -> tashika.v1.CheckStatusResponse
+	25, // 25: tashika.v1.CheckStatusResult.error:type_name -> google.rpc.Status
+	3,  // 26: tashika.v1.InspectResponse.certificate:type_name -> tashika.v1.Certificate
+	6,  // 27: tashika.v1.InspectResponse.holder_attributes:type_name -> tashika.v1.HolderAttributes
+	7,  // 28: tashika.v1.CertificateService.CheckStatus:input_type -> tashika.v1.CheckStatusRequest
+	9,  // 29: tashika.v1.CertificateService.CheckStatusStream:input_type -> tashika.v1.CheckStatusStreamRequest
+	11, // 30: tashika.v1.CertificateService.BatchCheckStatus:input_type -> tashika.v1.BatchCheckStatusRequest
+	14, // 31: tashika.v1.CertificateService.Inspect:input_type -> tashika.v1.InspectRequest
+	8,  // 32: tashika.v1.CertificateService.CheckStatus:output_type -> tashika.v1.CheckStatusResponse
+	10, // 33: tashika.v1.CertificateService.CheckStatusStream:output_type -> tashika.v1.CheckStatusStreamResponse
+	12, // 34: tashika.v1.CertificateService.BatchCheckStatus:output_type -> tashika.v1.BatchCheckStatusResponse
+	15, // 35: tashika.v1.CertificateService.Inspect:output_type -> tashika.v1.InspectResponse
+	32, // [32:36] is the sub-list for method output_type
+	28, // [28:32] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_tashika_v1_certificate_proto_init() }
@@ -1077,13 +1461,21 @@ func file_tashika_v1_certificate_proto_init() {
 	}
 	file_tashika_v1_common_proto_init()
 	file_tashika_v1_revocation_proto_init()
+	file_tashika_v1_certificate_proto_msgTypes[7].OneofWrappers = []any{
+		(*CheckStatusStreamResponse_Response)(nil),
+		(*CheckStatusStreamResponse_Error)(nil),
+	}
+	file_tashika_v1_certificate_proto_msgTypes[10].OneofWrappers = []any{
+		(*CheckStatusResult_Response)(nil),
+		(*CheckStatusResult_Error)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tashika_v1_certificate_proto_rawDesc), len(file_tashika_v1_certificate_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   8,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

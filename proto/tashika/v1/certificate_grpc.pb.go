@@ -19,8 +19,10 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	CertificateService_CheckStatus_FullMethodName = "/tashika.v1.CertificateService/CheckStatus"
-	CertificateService_Inspect_FullMethodName     = "/tashika.v1.CertificateService/Inspect"
+	CertificateService_CheckStatus_FullMethodName       = "/tashika.v1.CertificateService/CheckStatus"
+	CertificateService_CheckStatusStream_FullMethodName = "/tashika.v1.CertificateService/CheckStatusStream"
+	CertificateService_BatchCheckStatus_FullMethodName  = "/tashika.v1.CertificateService/BatchCheckStatus"
+	CertificateService_Inspect_FullMethodName           = "/tashika.v1.CertificateService/Inspect"
 )
 
 // CertificateServiceClient is the client API for CertificateService service.
@@ -33,6 +35,11 @@ type CertificateServiceClient interface {
 	// certificate. It is the later check (現況確認) of somebody verified before, and
 	// it never leaves expiry to the caller.
 	CheckStatus(ctx context.Context, in *CheckStatusRequest, opts ...grpc.CallOption) (*CheckStatusResponse, error)
+	// CheckStatusStream is CheckStatus for whoever has many to check, such as all
+	// customers every night, in the way of VerifyStream.
+	CheckStatusStream(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[CheckStatusStreamRequest, CheckStatusStreamResponse], error)
+	// BatchCheckStatus is CheckStatus for up to 256 at once, in the way of BatchVerify.
+	BatchCheckStatus(ctx context.Context, in *BatchCheckStatusRequest, opts ...grpc.CallOption) (*BatchCheckStatusResponse, error)
 	// Inspect returns the parsed view of a certificate and no verdict: nothing of
 	// it is verified. Holder attributes are shown only to a relying party that is
 	// granted PRIVATE_IDENTITY_VERIFICATION.
@@ -51,6 +58,29 @@ func (c *certificateServiceClient) CheckStatus(ctx context.Context, in *CheckSta
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(CheckStatusResponse)
 	err := c.cc.Invoke(ctx, CertificateService_CheckStatus_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *certificateServiceClient) CheckStatusStream(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[CheckStatusStreamRequest, CheckStatusStreamResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &CertificateService_ServiceDesc.Streams[0], CertificateService_CheckStatusStream_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[CheckStatusStreamRequest, CheckStatusStreamResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type CertificateService_CheckStatusStreamClient = grpc.BidiStreamingClient[CheckStatusStreamRequest, CheckStatusStreamResponse]
+
+func (c *certificateServiceClient) BatchCheckStatus(ctx context.Context, in *BatchCheckStatusRequest, opts ...grpc.CallOption) (*BatchCheckStatusResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(BatchCheckStatusResponse)
+	err := c.cc.Invoke(ctx, CertificateService_BatchCheckStatus_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -77,6 +107,11 @@ type CertificateServiceServer interface {
 	// certificate. It is the later check (現況確認) of somebody verified before, and
 	// it never leaves expiry to the caller.
 	CheckStatus(context.Context, *CheckStatusRequest) (*CheckStatusResponse, error)
+	// CheckStatusStream is CheckStatus for whoever has many to check, such as all
+	// customers every night, in the way of VerifyStream.
+	CheckStatusStream(grpc.BidiStreamingServer[CheckStatusStreamRequest, CheckStatusStreamResponse]) error
+	// BatchCheckStatus is CheckStatus for up to 256 at once, in the way of BatchVerify.
+	BatchCheckStatus(context.Context, *BatchCheckStatusRequest) (*BatchCheckStatusResponse, error)
 	// Inspect returns the parsed view of a certificate and no verdict: nothing of
 	// it is verified. Holder attributes are shown only to a relying party that is
 	// granted PRIVATE_IDENTITY_VERIFICATION.
@@ -93,6 +128,12 @@ type UnimplementedCertificateServiceServer struct{}
 
 func (UnimplementedCertificateServiceServer) CheckStatus(context.Context, *CheckStatusRequest) (*CheckStatusResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CheckStatus not implemented")
+}
+func (UnimplementedCertificateServiceServer) CheckStatusStream(grpc.BidiStreamingServer[CheckStatusStreamRequest, CheckStatusStreamResponse]) error {
+	return status.Error(codes.Unimplemented, "method CheckStatusStream not implemented")
+}
+func (UnimplementedCertificateServiceServer) BatchCheckStatus(context.Context, *BatchCheckStatusRequest) (*BatchCheckStatusResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method BatchCheckStatus not implemented")
 }
 func (UnimplementedCertificateServiceServer) Inspect(context.Context, *InspectRequest) (*InspectResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Inspect not implemented")
@@ -136,6 +177,31 @@ func _CertificateService_CheckStatus_Handler(srv interface{}, ctx context.Contex
 	return interceptor(ctx, in, info, handler)
 }
 
+func _CertificateService_CheckStatusStream_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(CertificateServiceServer).CheckStatusStream(&grpc.GenericServerStream[CheckStatusStreamRequest, CheckStatusStreamResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type CertificateService_CheckStatusStreamServer = grpc.BidiStreamingServer[CheckStatusStreamRequest, CheckStatusStreamResponse]
+
+func _CertificateService_BatchCheckStatus_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(BatchCheckStatusRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CertificateServiceServer).BatchCheckStatus(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CertificateService_BatchCheckStatus_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CertificateServiceServer).BatchCheckStatus(ctx, req.(*BatchCheckStatusRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _CertificateService_Inspect_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(InspectRequest)
 	if err := dec(in); err != nil {
@@ -166,10 +232,21 @@ var CertificateService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _CertificateService_CheckStatus_Handler,
 		},
 		{
+			MethodName: "BatchCheckStatus",
+			Handler:    _CertificateService_BatchCheckStatus_Handler,
+		},
+		{
 			MethodName: "Inspect",
 			Handler:    _CertificateService_Inspect_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "CheckStatusStream",
+			Handler:       _CertificateService_CheckStatusStream_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
+		},
+	},
 	Metadata: "tashika/v1/certificate.proto",
 }

@@ -9,6 +9,7 @@ package tashikav1
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
+	status "google.golang.org/genproto/googleapis/rpc/status"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
@@ -517,12 +518,355 @@ func (x *VerifyResponse) GetProfile() string {
 	return ""
 }
 
+// VerifyStreamRequest is an item of a stream.
+type VerifyStreamRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The caller's number of the item, any at all: it comes back with the answer and
+	// is not looked at.
+	Id uint64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// What Verify takes.
+	Request *VerifyRequest `protobuf:"bytes,2,opt,name=request,proto3" json:"request,omitempty"`
+	// Time for this item, from when the server has read it; the server's default if
+	// not given, and never more than it grants to a call.
+	Timeout       *durationpb.Duration `protobuf:"bytes,3,opt,name=timeout,proto3" json:"timeout,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerifyStreamRequest) Reset() {
+	*x = VerifyStreamRequest{}
+	mi := &file_tashika_v1_verification_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerifyStreamRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerifyStreamRequest) ProtoMessage() {}
+
+func (x *VerifyStreamRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_tashika_v1_verification_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerifyStreamRequest.ProtoReflect.Descriptor instead.
+func (*VerifyStreamRequest) Descriptor() ([]byte, []int) {
+	return file_tashika_v1_verification_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *VerifyStreamRequest) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *VerifyStreamRequest) GetRequest() *VerifyRequest {
+	if x != nil {
+		return x.Request
+	}
+	return nil
+}
+
+func (x *VerifyStreamRequest) GetTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.Timeout
+	}
+	return nil
+}
+
+// VerifyStreamResponse is the answer to an item.
+type VerifyStreamResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// That of the item.
+	Id uint64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// What Verify returns, one or the other.
+	//
+	// Types that are valid to be assigned to Result:
+	//
+	//	*VerifyStreamResponse_Response
+	//	*VerifyStreamResponse_Error
+	Result        isVerifyStreamResponse_Result `protobuf_oneof:"result"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerifyStreamResponse) Reset() {
+	*x = VerifyStreamResponse{}
+	mi := &file_tashika_v1_verification_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerifyStreamResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerifyStreamResponse) ProtoMessage() {}
+
+func (x *VerifyStreamResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_tashika_v1_verification_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerifyStreamResponse.ProtoReflect.Descriptor instead.
+func (*VerifyStreamResponse) Descriptor() ([]byte, []int) {
+	return file_tashika_v1_verification_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *VerifyStreamResponse) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *VerifyStreamResponse) GetResult() isVerifyStreamResponse_Result {
+	if x != nil {
+		return x.Result
+	}
+	return nil
+}
+
+func (x *VerifyStreamResponse) GetResponse() *VerifyResponse {
+	if x != nil {
+		if x, ok := x.Result.(*VerifyStreamResponse_Response); ok {
+			return x.Response
+		}
+	}
+	return nil
+}
+
+func (x *VerifyStreamResponse) GetError() *status.Status {
+	if x != nil {
+		if x, ok := x.Result.(*VerifyStreamResponse_Error); ok {
+			return x.Error
+		}
+	}
+	return nil
+}
+
+type isVerifyStreamResponse_Result interface {
+	isVerifyStreamResponse_Result()
+}
+
+type VerifyStreamResponse_Response struct {
+	// A verdict.
+	Response *VerifyResponse `protobuf:"bytes,2,opt,name=response,proto3,oneof"`
+}
+
+type VerifyStreamResponse_Error struct {
+	// Why there is none, with the details that Verify's error has; the paths of fields
+	// are those in the item's request.
+	Error *status.Status `protobuf:"bytes,3,opt,name=error,proto3,oneof"`
+}
+
+func (*VerifyStreamResponse_Response) isVerifyStreamResponse_Result() {}
+
+func (*VerifyStreamResponse_Error) isVerifyStreamResponse_Result() {}
+
+// BatchVerifyRequest has what is to be verified.
+type BatchVerifyRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What Verify takes, each for itself.
+	Requests      []*VerifyRequest `protobuf:"bytes,1,rep,name=requests,proto3" json:"requests,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchVerifyRequest) Reset() {
+	*x = BatchVerifyRequest{}
+	mi := &file_tashika_v1_verification_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchVerifyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchVerifyRequest) ProtoMessage() {}
+
+func (x *BatchVerifyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_tashika_v1_verification_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchVerifyRequest.ProtoReflect.Descriptor instead.
+func (*BatchVerifyRequest) Descriptor() ([]byte, []int) {
+	return file_tashika_v1_verification_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *BatchVerifyRequest) GetRequests() []*VerifyRequest {
+	if x != nil {
+		return x.Requests
+	}
+	return nil
+}
+
+// BatchVerifyResponse has what came of it.
+type BatchVerifyResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One for each request, in their order.
+	Results       []*VerifyResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchVerifyResponse) Reset() {
+	*x = BatchVerifyResponse{}
+	mi := &file_tashika_v1_verification_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchVerifyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchVerifyResponse) ProtoMessage() {}
+
+func (x *BatchVerifyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_tashika_v1_verification_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchVerifyResponse.ProtoReflect.Descriptor instead.
+func (*BatchVerifyResponse) Descriptor() ([]byte, []int) {
+	return file_tashika_v1_verification_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *BatchVerifyResponse) GetResults() []*VerifyResult {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
+// VerifyResult is what Verify returns, one or the other.
+type VerifyResult struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One of them.
+	//
+	// Types that are valid to be assigned to Result:
+	//
+	//	*VerifyResult_Response
+	//	*VerifyResult_Error
+	Result        isVerifyResult_Result `protobuf_oneof:"result"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerifyResult) Reset() {
+	*x = VerifyResult{}
+	mi := &file_tashika_v1_verification_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerifyResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerifyResult) ProtoMessage() {}
+
+func (x *VerifyResult) ProtoReflect() protoreflect.Message {
+	mi := &file_tashika_v1_verification_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerifyResult.ProtoReflect.Descriptor instead.
+func (*VerifyResult) Descriptor() ([]byte, []int) {
+	return file_tashika_v1_verification_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *VerifyResult) GetResult() isVerifyResult_Result {
+	if x != nil {
+		return x.Result
+	}
+	return nil
+}
+
+func (x *VerifyResult) GetResponse() *VerifyResponse {
+	if x != nil {
+		if x, ok := x.Result.(*VerifyResult_Response); ok {
+			return x.Response
+		}
+	}
+	return nil
+}
+
+func (x *VerifyResult) GetError() *status.Status {
+	if x != nil {
+		if x, ok := x.Result.(*VerifyResult_Error); ok {
+			return x.Error
+		}
+	}
+	return nil
+}
+
+type isVerifyResult_Result interface {
+	isVerifyResult_Result()
+}
+
+type VerifyResult_Response struct {
+	// A verdict.
+	Response *VerifyResponse `protobuf:"bytes,1,opt,name=response,proto3,oneof"`
+}
+
+type VerifyResult_Error struct {
+	// Why there is none, with the details that Verify's error has; the paths of fields
+	// are those in the item's request.
+	Error *status.Status `protobuf:"bytes,2,opt,name=error,proto3,oneof"`
+}
+
+func (*VerifyResult_Response) isVerifyResult_Result() {}
+
+func (*VerifyResult_Error) isVerifyResult_Result() {}
+
 var File_tashika_v1_verification_proto protoreflect.FileDescriptor
 
 const file_tashika_v1_verification_proto_rawDesc = "" +
 	"\n" +
 	"\x1dtashika/v1/verification.proto\x12\n" +
-	"tashika.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ctashika/v1/certificate.proto\x1a\x17tashika/v1/common.proto\x1a\x1btashika/v1/revocation.proto\"K\n" +
+	"tashika.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x1ctashika/v1/certificate.proto\x1a\x17tashika/v1/common.proto\x1a\x1btashika/v1/revocation.proto\"K\n" +
 	"\x16CreateChallengeRequest\x121\n" +
 	"\x03use\x18\x01 \x01(\x0e2\x0f.tashika.v1.UseB\x0e\xe2A\x01\x02\xbaH\a\x82\x01\x04\x10\x01 \x00R\x03use\"\x97\x01\n" +
 	"\x17CreateChallengeResponse\x12\x1c\n" +
@@ -562,7 +906,27 @@ const file_tashika_v1_verification_proto_rawDesc = "" +
 	"\x06checks\x18\a \x03(\v2\x11.tashika.v1.CheckR\x06checks\x12;\n" +
 	"\vverify_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"verifyTime\x12\x18\n" +
-	"\aprofile\x18\t \x01(\tR\aprofile*\xee\x03\n" +
+	"\aprofile\x18\t \x01(\tR\aprofile\"\xb4\x01\n" +
+	"\x13VerifyStreamRequest\x12\x14\n" +
+	"\x02id\x18\x01 \x01(\x04B\x04\xe2A\x01\x01R\x02id\x12?\n" +
+	"\arequest\x18\x02 \x01(\v2\x19.tashika.v1.VerifyRequestB\n" +
+	"\xe2A\x01\x02\xbaH\x03\xc8\x01\x01R\arequest\x12F\n" +
+	"\atimeout\x18\x03 \x01(\v2\x19.google.protobuf.DurationB\x11\xe2A\x01\x01\xbaH\n" +
+	"\xaa\x01\a\"\x03\b\x90\x1c*\x00R\atimeout\"\x96\x01\n" +
+	"\x14VerifyStreamResponse\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x128\n" +
+	"\bresponse\x18\x02 \x01(\v2\x1a.tashika.v1.VerifyResponseH\x00R\bresponse\x12*\n" +
+	"\x05error\x18\x03 \x01(\v2\x12.google.rpc.StatusH\x00R\x05errorB\b\n" +
+	"\x06result\"a\n" +
+	"\x12BatchVerifyRequest\x12K\n" +
+	"\brequests\x18\x01 \x03(\v2\x19.tashika.v1.VerifyRequestB\x14\xe2A\x01\x02\xbaH\r\x92\x01\n" +
+	"\b\x01\x10\x80\x02\"\x03\xd8\x01\x03R\brequests\"I\n" +
+	"\x13BatchVerifyResponse\x122\n" +
+	"\aresults\x18\x01 \x03(\v2\x18.tashika.v1.VerifyResultR\aresults\"~\n" +
+	"\fVerifyResult\x128\n" +
+	"\bresponse\x18\x01 \x01(\v2\x1a.tashika.v1.VerifyResponseH\x00R\bresponse\x12*\n" +
+	"\x05error\x18\x02 \x01(\v2\x12.google.rpc.StatusH\x00R\x05errorB\b\n" +
+	"\x06result*\xee\x03\n" +
 	"\x12SignatureAlgorithm\x12#\n" +
 	"\x1fSIGNATURE_ALGORITHM_UNSPECIFIED\x10\x00\x12/\n" +
 	"+SIGNATURE_ALGORITHM_RSASSA_PKCS1_V15_SHA256\x10\x01\x12/\n" +
@@ -575,11 +939,13 @@ const file_tashika_v1_verification_proto_rawDesc = "" +
 	" SIGNATURE_ALGORITHM_ECDSA_SHA384\x10\b\x12$\n" +
 	" SIGNATURE_ALGORITHM_ECDSA_SHA512\x10\t\x12-\n" +
 	")SIGNATURE_ALGORITHM_RSASSA_PKCS1_V15_SHA1\x10\n" +
-	"2\xe4\x01\n" +
+	"2\xa7\x03\n" +
 	"\x13VerificationService\x12u\n" +
 	"\x0fCreateChallenge\x12\".tashika.v1.CreateChallengeRequest\x1a#.tashika.v1.CreateChallengeResponse\"\x19\x82\xd3\xe4\x93\x02\x13:\x01*\"\x0e/v1/challenges\x12V\n" +
 	"\x06Verify\x12\x19.tashika.v1.VerifyRequest\x1a\x1a.tashika.v1.VerifyResponse\"\x15\x82\xd3\xe4\x93\x02\x0f:\x01*\"\n" +
-	"/v1:verifyB:Z8github.com/tashika-jp/tashika/proto/tashika/v1;tashikav1b\x06proto3"
+	"/v1:verify\x12U\n" +
+	"\fVerifyStream\x12\x1f.tashika.v1.VerifyStreamRequest\x1a .tashika.v1.VerifyStreamResponse(\x010\x01\x12j\n" +
+	"\vBatchVerify\x12\x1e.tashika.v1.BatchVerifyRequest\x1a\x1f.tashika.v1.BatchVerifyResponse\"\x1a\x82\xd3\xe4\x93\x02\x14:\x01*\"\x0f/v1:batchVerifyB:Z8github.com/tashika-jp/tashika/proto/tashika/v1;tashikav1b\x06proto3"
 
 var (
 	file_tashika_v1_verification_proto_rawDescOnce sync.Once
@@ -594,50 +960,68 @@ func file_tashika_v1_verification_proto_rawDescGZIP() []byte {
 }
 
 var file_tashika_v1_verification_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_tashika_v1_verification_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_tashika_v1_verification_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_tashika_v1_verification_proto_goTypes = []any{
 	(SignatureAlgorithm)(0),         // 0: tashika.v1.SignatureAlgorithm
 	(*CreateChallengeRequest)(nil),  // 1: tashika.v1.CreateChallengeRequest
 	(*CreateChallengeResponse)(nil), // 2: tashika.v1.CreateChallengeResponse
 	(*VerifyRequest)(nil),           // 3: tashika.v1.VerifyRequest
 	(*VerifyResponse)(nil),          // 4: tashika.v1.VerifyResponse
-	(Use)(0),                        // 5: tashika.v1.Use
-	(*timestamppb.Timestamp)(nil),   // 6: google.protobuf.Timestamp
-	(RevocationMethod)(0),           // 7: tashika.v1.RevocationMethod
-	(*durationpb.Duration)(nil),     // 8: google.protobuf.Duration
-	(Verdict)(0),                    // 9: tashika.v1.Verdict
-	(*Reason)(nil),                  // 10: tashika.v1.Reason
-	(*Guidance)(nil),                // 11: tashika.v1.Guidance
-	(*Certificate)(nil),             // 12: tashika.v1.Certificate
-	(*RevocationStatus)(nil),        // 13: tashika.v1.RevocationStatus
-	(*HolderAttributes)(nil),        // 14: tashika.v1.HolderAttributes
-	(*Check)(nil),                   // 15: tashika.v1.Check
+	(*VerifyStreamRequest)(nil),     // 5: tashika.v1.VerifyStreamRequest
+	(*VerifyStreamResponse)(nil),    // 6: tashika.v1.VerifyStreamResponse
+	(*BatchVerifyRequest)(nil),      // 7: tashika.v1.BatchVerifyRequest
+	(*BatchVerifyResponse)(nil),     // 8: tashika.v1.BatchVerifyResponse
+	(*VerifyResult)(nil),            // 9: tashika.v1.VerifyResult
+	(Use)(0),                        // 10: tashika.v1.Use
+	(*timestamppb.Timestamp)(nil),   // 11: google.protobuf.Timestamp
+	(RevocationMethod)(0),           // 12: tashika.v1.RevocationMethod
+	(*durationpb.Duration)(nil),     // 13: google.protobuf.Duration
+	(Verdict)(0),                    // 14: tashika.v1.Verdict
+	(*Reason)(nil),                  // 15: tashika.v1.Reason
+	(*Guidance)(nil),                // 16: tashika.v1.Guidance
+	(*Certificate)(nil),             // 17: tashika.v1.Certificate
+	(*RevocationStatus)(nil),        // 18: tashika.v1.RevocationStatus
+	(*HolderAttributes)(nil),        // 19: tashika.v1.HolderAttributes
+	(*Check)(nil),                   // 20: tashika.v1.Check
+	(*status.Status)(nil),           // 21: google.rpc.Status
 }
 var file_tashika_v1_verification_proto_depIdxs = []int32{
-	5,  // 0: tashika.v1.CreateChallengeRequest.use:type_name -> tashika.v1.Use
-	6,  // 1: tashika.v1.CreateChallengeResponse.expire_time:type_name -> google.protobuf.Timestamp
-	5,  // 2: tashika.v1.CreateChallengeResponse.use:type_name -> tashika.v1.Use
-	5,  // 3: tashika.v1.VerifyRequest.use:type_name -> tashika.v1.Use
+	10, // 0: tashika.v1.CreateChallengeRequest.use:type_name -> tashika.v1.Use
+	11, // 1: tashika.v1.CreateChallengeResponse.expire_time:type_name -> google.protobuf.Timestamp
+	10, // 2: tashika.v1.CreateChallengeResponse.use:type_name -> tashika.v1.Use
+	10, // 3: tashika.v1.VerifyRequest.use:type_name -> tashika.v1.Use
 	0,  // 4: tashika.v1.VerifyRequest.signature_algorithm:type_name -> tashika.v1.SignatureAlgorithm
-	7,  // 5: tashika.v1.VerifyRequest.revocation_method:type_name -> tashika.v1.RevocationMethod
-	8,  // 6: tashika.v1.VerifyRequest.max_age:type_name -> google.protobuf.Duration
-	9,  // 7: tashika.v1.VerifyResponse.verdict:type_name -> tashika.v1.Verdict
-	10, // 8: tashika.v1.VerifyResponse.reasons:type_name -> tashika.v1.Reason
-	11, // 9: tashika.v1.VerifyResponse.guidance:type_name -> tashika.v1.Guidance
-	12, // 10: tashika.v1.VerifyResponse.certificate:type_name -> tashika.v1.Certificate
-	13, // 11: tashika.v1.VerifyResponse.status:type_name -> tashika.v1.RevocationStatus
-	14, // 12: tashika.v1.VerifyResponse.holder_attributes:type_name -> tashika.v1.HolderAttributes
-	15, // 13: tashika.v1.VerifyResponse.checks:type_name -> tashika.v1.Check
-	6,  // 14: tashika.v1.VerifyResponse.verify_time:type_name -> google.protobuf.Timestamp
-	1,  // 15: tashika.v1.VerificationService.CreateChallenge:input_type -> tashika.v1.CreateChallengeRequest
-	3,  // 16: tashika.v1.VerificationService.Verify:input_type -> tashika.v1.VerifyRequest
-	2,  // 17: tashika.v1.VerificationService.CreateChallenge:output_type -> tashika.v1.CreateChallengeResponse
-	4,  // 18: tashika.v1.VerificationService.Verify:output_type -> tashika.v1.VerifyResponse
-	17, // [17:19] is the sub-list for method output_type
-	15, // [15:17] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	12, // 5: tashika.v1.VerifyRequest.revocation_method:type_name -> tashika.v1.RevocationMethod
+	13, // 6: tashika.v1.VerifyRequest.max_age:type_name -> google.protobuf.Duration
+	14, // 7: tashika.v1.VerifyResponse.verdict:type_name -> tashika.v1.Verdict
+	15, // 8: tashika.v1.VerifyResponse.reasons:type_name -> tashika.v1.Reason
+	16, // 9: tashika.v1.VerifyResponse.guidance:type_name -> tashika.v1.Guidance
+	17, // 10: tashika.v1.VerifyResponse.certificate:type_name -> tashika.v1.Certificate
+	18, // 11: tashika.v1.VerifyResponse.status:type_name -> tashika.v1.RevocationStatus
+	19, // 12: tashika.v1.VerifyResponse.holder_attributes:type_name -> tashika.v1.HolderAttributes
+	20, // 13: tashika.v1.VerifyResponse.checks:type_name -> tashika.v1.Check
+	11, // 14: tashika.v1.VerifyResponse.verify_time:type_name -> google.protobuf.Timestamp
+	3,  // 15: tashika.v1.VerifyStreamRequest.request:type_name -> tashika.v1.VerifyRequest
+	13, // 16: tashika.v1.VerifyStreamRequest.timeout:type_name -> google.protobuf.Duration
+	4,  // 17: tashika.v1.VerifyStreamResponse.response:type_name -> tashika.v1.VerifyResponse
+	21, // 18: tashika.v1.VerifyStreamResponse.error:type_name -> google.rpc.Status
+	3,  // 19: tashika.v1.BatchVerifyRequest.requests:type_name -> tashika.v1.VerifyRequest
+	9,  // 20: tashika.v1.BatchVerifyResponse.results:type_name -> tashika.v1.VerifyResult
+	4,  // 21: tashika.v1.VerifyResult.response:type_name -> tashika.v1.VerifyResponse
+	21, // 22: tashika.v1.VerifyResult.error:type_name -> google.rpc.Status
+	1,  // 23: tashika.v1.VerificationService.CreateChallenge:input_type -> tashika.v1.CreateChallengeRequest
+	3,  // 24: tashika.v1.VerificationService.Verify:input_type -> tashika.v1.VerifyRequest
+	5,  // 25: tashika.v1.VerificationService.VerifyStream:input_type -> tashika.v1.VerifyStreamRequest
+	7,  // 26: tashika.v1.VerificationService.BatchVerify:input_type -> tashika.v1.BatchVerifyRequest
+	2,  // 27: tashika.v1.VerificationService.CreateChallenge:output_type -> tashika.v1.CreateChallengeResponse
+	4,  // 28: tashika.v1.VerificationService.Verify:output_type -> tashika.v1.VerifyResponse
+	6,  // 29: tashika.v1.VerificationService.VerifyStream:output_type -> tashika.v1.VerifyStreamResponse
+	8,  // 30: tashika.v1.VerificationService.BatchVerify:output_type -> tashika.v1.BatchVerifyResponse
+	27, // [27:31] is the sub-list for method output_type
+	23, // [23:27] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_tashika_v1_verification_proto_init() }
@@ -653,13 +1037,21 @@ func file_tashika_v1_verification_proto_init() {
 		(*VerifyRequest_Content)(nil),
 		(*VerifyRequest_ContentDigest)(nil),
 	}
+	file_tashika_v1_verification_proto_msgTypes[5].OneofWrappers = []any{
+		(*VerifyStreamResponse_Response)(nil),
+		(*VerifyStreamResponse_Error)(nil),
+	}
+	file_tashika_v1_verification_proto_msgTypes[8].OneofWrappers = []any{
+		(*VerifyResult_Response)(nil),
+		(*VerifyResult_Error)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tashika_v1_verification_proto_rawDesc), len(file_tashika_v1_verification_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   4,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

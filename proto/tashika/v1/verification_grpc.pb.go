@@ -21,6 +21,8 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	VerificationService_CreateChallenge_FullMethodName = "/tashika.v1.VerificationService/CreateChallenge"
 	VerificationService_Verify_FullMethodName          = "/tashika.v1.VerificationService/Verify"
+	VerificationService_VerifyStream_FullMethodName    = "/tashika.v1.VerificationService/VerifyStream"
+	VerificationService_BatchVerify_FullMethodName     = "/tashika.v1.VerificationService/BatchVerify"
 )
 
 // VerificationServiceClient is the client API for VerificationService service.
@@ -36,6 +38,15 @@ type VerificationServiceClient interface {
 	// a CMS message. A verdict is an answer, not an error: a revoked certificate is OK
 	// with INVALID.
 	Verify(ctx context.Context, in *VerifyRequest, opts ...grpc.CallOption) (*VerifyResponse, error)
+	// VerifyStream is Verify for whoever has many to verify, at the least cost for
+	// each: answers are matched by id and come in the order in which they are ready.
+	// What is wrong with an item is said in its answer and harms no other. An item that
+	// has no answer when the stream ends was not accepted, unless the connection was
+	// lost. The stream ends with OK after the caller's half-close, when all is answered.
+	VerifyStream(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[VerifyStreamRequest, VerifyStreamResponse], error)
+	// BatchVerify is Verify for up to 256 at once. Each has a result of its own: what is
+	// wrong with one harms no other. It is not atomic.
+	BatchVerify(ctx context.Context, in *BatchVerifyRequest, opts ...grpc.CallOption) (*BatchVerifyResponse, error)
 }
 
 type verificationServiceClient struct {
@@ -66,6 +77,29 @@ func (c *verificationServiceClient) Verify(ctx context.Context, in *VerifyReques
 	return out, nil
 }
 
+func (c *verificationServiceClient) VerifyStream(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[VerifyStreamRequest, VerifyStreamResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &VerificationService_ServiceDesc.Streams[0], VerificationService_VerifyStream_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[VerifyStreamRequest, VerifyStreamResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type VerificationService_VerifyStreamClient = grpc.BidiStreamingClient[VerifyStreamRequest, VerifyStreamResponse]
+
+func (c *verificationServiceClient) BatchVerify(ctx context.Context, in *BatchVerifyRequest, opts ...grpc.CallOption) (*BatchVerifyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(BatchVerifyResponse)
+	err := c.cc.Invoke(ctx, VerificationService_BatchVerify_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // VerificationServiceServer is the server API for VerificationService service.
 // All implementations must embed UnimplementedVerificationServiceServer
 // for forward compatibility.
@@ -79,6 +113,15 @@ type VerificationServiceServer interface {
 	// a CMS message. A verdict is an answer, not an error: a revoked certificate is OK
 	// with INVALID.
 	Verify(context.Context, *VerifyRequest) (*VerifyResponse, error)
+	// VerifyStream is Verify for whoever has many to verify, at the least cost for
+	// each: answers are matched by id and come in the order in which they are ready.
+	// What is wrong with an item is said in its answer and harms no other. An item that
+	// has no answer when the stream ends was not accepted, unless the connection was
+	// lost. The stream ends with OK after the caller's half-close, when all is answered.
+	VerifyStream(grpc.BidiStreamingServer[VerifyStreamRequest, VerifyStreamResponse]) error
+	// BatchVerify is Verify for up to 256 at once. Each has a result of its own: what is
+	// wrong with one harms no other. It is not atomic.
+	BatchVerify(context.Context, *BatchVerifyRequest) (*BatchVerifyResponse, error)
 	mustEmbedUnimplementedVerificationServiceServer()
 }
 
@@ -94,6 +137,12 @@ func (UnimplementedVerificationServiceServer) CreateChallenge(context.Context, *
 }
 func (UnimplementedVerificationServiceServer) Verify(context.Context, *VerifyRequest) (*VerifyResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Verify not implemented")
+}
+func (UnimplementedVerificationServiceServer) VerifyStream(grpc.BidiStreamingServer[VerifyStreamRequest, VerifyStreamResponse]) error {
+	return status.Error(codes.Unimplemented, "method VerifyStream not implemented")
+}
+func (UnimplementedVerificationServiceServer) BatchVerify(context.Context, *BatchVerifyRequest) (*BatchVerifyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method BatchVerify not implemented")
 }
 func (UnimplementedVerificationServiceServer) mustEmbedUnimplementedVerificationServiceServer() {}
 func (UnimplementedVerificationServiceServer) testEmbeddedByValue()                             {}
@@ -152,6 +201,31 @@ func _VerificationService_Verify_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _VerificationService_VerifyStream_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(VerificationServiceServer).VerifyStream(&grpc.GenericServerStream[VerifyStreamRequest, VerifyStreamResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type VerificationService_VerifyStreamServer = grpc.BidiStreamingServer[VerifyStreamRequest, VerifyStreamResponse]
+
+func _VerificationService_BatchVerify_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(BatchVerifyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(VerificationServiceServer).BatchVerify(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: VerificationService_BatchVerify_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(VerificationServiceServer).BatchVerify(ctx, req.(*BatchVerifyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // VerificationService_ServiceDesc is the grpc.ServiceDesc for VerificationService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -167,7 +241,18 @@ var VerificationService_ServiceDesc = grpc.ServiceDesc{
 			MethodName: "Verify",
 			Handler:    _VerificationService_Verify_Handler,
 		},
+		{
+			MethodName: "BatchVerify",
+			Handler:    _VerificationService_BatchVerify_Handler,
+		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "VerifyStream",
+			Handler:       _VerificationService_VerifyStream_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
+		},
+	},
 	Metadata: "tashika/v1/verification.proto",
 }
