@@ -245,14 +245,19 @@ func encode(counts, out []byte, entries []record, most int) ([]byte, []byte, blo
 	start, size := len(out), int(b.size())
 	out = slices.Grow(out, size)[:start+size]
 	packed, to := bitWriter{room: 64}, out[start:]
+	w := uint(b.w)
 	begun := uint64(0) // buckets whose first entry is written, or a later one
 	for i := range entries {
 		e := &entries[i]
+		code := (e.what>>8-earliest)*reasons + codes[e.what&15]
 		offset := e.sub(b.base)
 		for bucket := offset.shr(k).lo; begun <= bucket; begun++ {
 			counts = binary.BigEndian.AppendUint16(counts, uint16(i))
 		}
 		switch {
+		case k+w <= 64:
+			packed = packed.put(to, offset.lo&(1<<k-1)<<w|code, k+w)
+			continue
 		case k <= 64:
 			packed = packed.put(to, offset.lo&(1<<k-1), k)
 		case k <= 128:
@@ -263,7 +268,7 @@ func encode(counts, out []byte, entries []record, most int) ([]byte, []byte, blo
 			packed = packed.put(to, offset.mid, 64)
 			packed = packed.put(to, offset.lo, 64)
 		}
-		packed = packed.put(to, (e.what>>8-earliest)*reasons+codes[e.what&15], uint(b.w))
+		packed = packed.put(to, code, w)
 	}
 	counts = binary.BigEndian.AppendUint16(counts, b.n)
 	binary.BigEndian.PutUint64(to[packed.at:], packed.word)

@@ -333,7 +333,7 @@ func TestTableAllocates(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.finish(nil)
-	}); n > 300 {
+	}); n > 1000 {
 		t.Errorf("%v allocations for writing", n)
 	}
 }

@@ -21,13 +21,14 @@ type tableWriter struct {
 	collected []record
 	last      number
 	ordered   bool // whatever was added is
+	begun     bool // with the output
 }
 
 const (
 	blockEntries    = 32768
-	runBlockEntries = 2048 // so that one block of each run fits the memory that a run had
+	runBlockEntries = 1024 // so that one block of each run fits the memory that a run had
 	runEntries      = 1 << runBits
-	runBits         = 19
+	runBits         = 18
 	// outputSize is how much is written at once, at a multiple of it: a file system that has large pages then keeps the file in such, and a
 	// look-up in the mapped file need not ask where a small one is.
 	outputSize = 2 << 20
@@ -69,25 +70,32 @@ func (w *tableWriter) add(serial []byte, unix int64, why Reason) error {
 
 // grow makes place for another entry.
 func (w *tableWriter) grow() error {
-	if n := cap(w.collected); n < w.runSize {
-		w.collected = append(make([]record, 0, min(max(4*n, 64), w.runSize)), w.collected...)
-		return nil
+	n := cap(w.collected)
+	if n == w.runSize || w.ordered && w.begun {
+		return w.flush()
 	}
-	return w.flush()
+	w.collected = append(make([]record, 0, min(max(4*n, 64), w.runSize)), w.collected...)
+	return nil
 }
 
 // flush writes what was collected to where it has to go.
 func (w *tableWriter) flush() error {
-	defer func() { w.collected = w.collected[:0] }()
-	if w.ordered {
-		return w.out.push(w.collected)
+	var err error
+	switch {
+	case w.ordered:
+		err = w.out.push(w.collected)
+		// There is no need to collect many any more, and few stay in the processor's cache.
+		w.begun = true
+		w.collected = w.collected[:0:min(cap(w.collected), batchEntries)]
+		return err
+	case w.runs == nil:
+		err = w.disorder()
 	}
-	if w.runs == nil {
-		if err := w.disorder(); err != nil {
-			return err
-		}
+	if err == nil {
+		err = w.runs.write(w.collected)
 	}
-	return w.runs.write(w.collected)
+	w.collected = w.collected[:0]
+	return err
 }
 
 // disorder begins with runs. What is in the output already is the first.
@@ -112,10 +120,10 @@ func (w *tableWriter) disorder() error {
 // finish writes the rest, with octets of the caller, and last of all the header: without it nobody takes for a table what is half of one.
 func (w *tableWriter) finish(meta []byte) (size int64, err error) {
 	switch {
-	case w.runs == nil && !w.ordered && len(w.out.blocks) == 0 && len(w.out.pending) == 0:
+	case w.runs == nil && !w.ordered && !w.begun:
 		var s sorter
 		err = s.sorted(w.collected, w.out.push)
-	case len(w.collected) > 0:
+	default:
 		err = w.flush()
 	}
 	if err == nil && w.runs != nil {
