@@ -27,7 +27,8 @@ import (
 // (Config.Admit). It is offered again from there, without a fetch, when it is admitted; and a delta when the list comes that it changes.
 //
 // The last lists are kept, up to so many and so many bytes, but for the very last one, which is kept whatever its size. What
-// could not even be read goes first.
+// could not even be read goes first. What else lies there, because it left service or was not believed at a start, is bounded in the
+// same way at each start.
 const (
 	maxAside      = 64
 	maxAsideBytes = 4 << 30
@@ -116,7 +117,49 @@ func openAsides(s *store) (*asides, error) {
 			err = errors.Join(err, a.remove(strings.TrimSuffix(name, listSuffix)))
 		}
 	}
-	return a, errors.Join(err, a.evict(""))
+	return a, errors.Join(err, a.evict(""), a.thin(entries))
+}
+
+// thin bounds what else lies aside likewise: lists that left service, and what a start did not believe.
+func (a *asides) thin(entries []os.DirEntry) error {
+	if !a.store.writable() {
+		return nil
+	}
+	type group struct {
+		files []string
+		size  int64
+		at    time.Time
+	}
+	groups := make(map[string]*group)
+	var size int64
+	for _, e := range entries {
+		name, _, _ := strings.Cut(e.Name(), ".")
+		info, err := e.Info()
+		if err != nil || !info.Mode().IsRegular() || a.lists[name] != nil {
+			continue
+		}
+		g := groups[name]
+		if g == nil {
+			g = new(group)
+			groups[name] = g
+		}
+		g.files, g.size, size = append(g.files, e.Name()), g.size+info.Size(), size+info.Size()
+		if g.at.Before(info.ModTime()) {
+			g.at = info.ModTime()
+		}
+	}
+	oldest := slices.SortedFunc(maps.Values(groups), func(g, h *group) int { return g.at.Compare(h.at) })
+	var err error
+	for n, g := range oldest {
+		if len(oldest)-n <= maxAside && size <= maxAsideBytes {
+			break
+		}
+		for _, name := range g.files {
+			err = errors.Join(err, known(os.Remove(a.path(name))))
+		}
+		size -= g.size
+	}
+	return err
 }
 
 func (a *asides) path(name string) string { return filepath.Join(a.store.path(asideDir), name) }

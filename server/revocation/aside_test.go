@@ -281,6 +281,29 @@ func TestAsideIsBounded(t *testing.T) {
 	if err != nil || len(again.all()) != 1 {
 		t.Errorf("found again %v, %v", again.all(), err)
 	}
+	// What left service, or was not believed at a start, is bounded as well.
+	for n := range maxAside + 3 {
+		for _, suffix := range []string{".1" + listSuffix, recordSuffix} {
+			path := l.asides.path(fmt.Sprintf("%040d%s", n, suffix))
+			if err := os.WriteFile(path, []byte("x"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if at := testNow.Add(time.Duration(n) * time.Second); os.Chtimes(path, at, at) != nil {
+				t.Fatal(path)
+			}
+		}
+	}
+	if _, err := openAsides(l.store); err != nil {
+		t.Fatal(err)
+	}
+	if files := asideFiles(t, l); len(files) != 2*maxAside+2 || files[0] != fmt.Sprintf("%040d.1%s", 3, listSuffix) {
+		t.Errorf("files %v", files)
+	}
+	for _, name := range asideFiles(t, l) {
+		if strings.HasPrefix(name, "00") {
+			os.Remove(l.asides.path(name))
+		}
+	}
 	// What a process that died left half done is nothing.
 	for _, r := range l.asides.all() {
 		if err := os.Remove(l.asides.path(r.SHA256 + asideRecord)); err != nil {
