@@ -2,7 +2,6 @@ package crl
 
 import (
 	"bytes"
-	"errors"
 	"iter"
 )
 
@@ -75,22 +74,27 @@ func Changes(old, new iter.Seq2[Listed, error]) iter.Seq2[Change, error] {
 // joined goes through the serial numbers of either of two, with what both say of each. An error ends it.
 func joined(old, new iter.Seq2[Listed, error]) iter.Seq2[Change, error] {
 	return func(yield func(Change, error) bool) {
-		next, stop := iter.Pull2(new)
+		next, stop := beside(new)
 		defer stop()
-		n, newErr, more := next()
-		for o, err := range old {
-			for err == nil && newErr == nil && more && compareOctets(n.Serial, o.Serial) < 0 {
+		n := next()
+		var o Listed // one for all: what is yielded points to it
+		var err error
+		for o, err = range old {
+			for err == nil && n != nil && n.err == nil && compareOctets(n.Serial, o.Serial) < 0 {
 				if !yield(Change{n.Serial, nil, &n.Entry}, nil) {
 					return
 				}
-				n, newErr, more = next()
+				n = next()
 			}
-			if err = errors.Join(err, newErr); err != nil {
+			if err == nil && n != nil {
+				err = n.err
+			}
+			if err != nil {
 				yield(Change{}, err)
 				return
 			}
 			c := Change{o.Serial, &o.Entry, nil}
-			both := more && bytes.Equal(n.Serial, o.Serial)
+			both := n != nil && bytes.Equal(n.Serial, o.Serial)
 			if both {
 				c.New = &n.Entry
 			}
@@ -98,12 +102,12 @@ func joined(old, new iter.Seq2[Listed, error]) iter.Seq2[Change, error] {
 				return
 			}
 			if both {
-				n, newErr, more = next()
+				n = next()
 			}
 		}
-		for ; more; n, newErr, more = next() {
-			if newErr != nil {
-				yield(Change{}, newErr)
+		for ; n != nil; n = next() {
+			if n.err != nil {
+				yield(Change{}, n.err)
 				return
 			}
 			if !yield(Change{n.Serial, nil, &n.Entry}, nil) {
@@ -111,4 +115,45 @@ func joined(old, new iter.Seq2[Listed, error]) iter.Seq2[Change, error] {
 			}
 		}
 	}
+}
+
+// told is what an iterator over entries gives.
+type told struct {
+	Listed
+	err error
+}
+
+// batchSize is how many entries are fetched at once from what is gone through beside something else. To change over from one to the
+// other takes ten times what an entry takes.
+const batchSize = 256
+
+// beside goes through entries beside something else. next returns nil at the end, and otherwise what is good until it is called again.
+func beside(entries iter.Seq2[Listed, error]) (next func() *told, stop func()) {
+	more, stop := iter.Pull(func(yield func([]told) bool) {
+		batch := make([]told, 0, batchSize)
+		for l, err := range entries {
+			batch = batch[:len(batch)+1]
+			t := &batch[len(batch)-1]
+			t.Serial, t.Entry, t.err = append(t.Serial[:0], l.Serial...), l.Entry, err
+			if len(batch) < batchSize {
+				continue
+			}
+			if !yield(batch) {
+				return
+			}
+			batch = batch[:0]
+		}
+		yield(batch)
+	})
+	var batch []told
+	return func() *told {
+		if len(batch) == 0 {
+			if batch, _ = more(); len(batch) == 0 {
+				return nil
+			}
+		}
+		t := &batch[0]
+		batch = batch[1:]
+		return t
+	}, stop
 }
