@@ -109,11 +109,12 @@ func TestDiffOfDamaged(t *testing.T) {
 	a := theCA()
 	s := a.conforming(nil)
 	s.entries = seq(manyEntries(50_000, true))
-	fine, spoiled := a.index(t, s), a.index(t, s)
+	fine, spoiled, spoiledToo := a.index(t, s), a.index(t, s), a.index(t, s)
 	other := a.index(t, a.conforming(nil, revoke([]byte{1}, now)))
 	spoil(spoiled.image)
+	spoil(spoiledToo.image)
 	for name, c := range map[string][2]*Index{
-		"old": {spoiled, fine}, "new": {fine, spoiled}, "both": {spoiled, spoiled}, "old and short": {spoiled, other}, "new and short": {other, spoiled},
+		"old": {spoiled, fine}, "new": {fine, spoiled}, "both": {spoiled, spoiledToo}, "old and short": {spoiled, other}, "new and short": {other, spoiled},
 	} {
 		var errs []error
 		for _, err := range Diff(c[0], c[1]) {
