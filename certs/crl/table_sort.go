@@ -9,6 +9,7 @@ import (
 // word is moved in less time than an entry, and of most entries the first bits tell.
 type sorter struct {
 	words, other []uint64
+	ends         []int32 // of buckets
 	batch        []record
 }
 
@@ -19,12 +20,14 @@ const batchEntries = 256
 const (
 	keyBits   = 64 - runBits
 	indexMask = 1<<runBits - 1
+	digitBits = 11
 )
 
 // sorted visits at most runEntries entries in order, those of one serial number in the order they were added.
 func (s *sorter) sorted(entries []record, visit func([]record) error) error {
 	if len(s.words) < len(entries) {
 		s.words, s.other = make([]uint64, len(entries)), make([]uint64, len(entries))
+		s.ends = make([]int32, (64/digitBits+1)<<digitBits) // 64 bits are that many digits
 	}
 	var ends [maxSerial + 2]int
 	for i := range entries {
@@ -77,7 +80,7 @@ func (s *sorter) sort(entries []record, words, other []uint64) {
 	if span == 0 {
 		return
 	}
-	sortWords(words, other, uint(min(span, keyBits))+runBits)
+	sortWords(words, other, s.ends, uint(min(span, keyBits))+runBits)
 	if shift == 0 {
 		return
 	}
@@ -94,7 +97,7 @@ func (s *sorter) sort(entries []record, words, other []uint64) {
 }
 
 // sortWords sorts words whose bits from the given one up are alike: by their highest bits into buckets, and each bucket in the same way.
-func sortWords(words, other []uint64, top uint) {
+func sortWords(words, other []uint64, ends []int32, top uint) {
 	if len(words) <= 24 {
 		for i := 1; i < len(words); i++ {
 			word, j := words[i], i
@@ -105,15 +108,16 @@ func sortWords(words, other []uint64, top uint) {
 		}
 		return
 	}
-	digit := min(uint(bits.Len(uint(len(words))))-3, 11, top)
+	digit := min(uint(bits.Len(uint(len(words))))-3, digitBits, top)
 	shift := top - digit
-	var ends [1 << 11]int32
 	mask := uint64(1)<<digit - 1
+	ends, deeper := ends[:mask+1], ends[mask+1:]
+	clear(ends)
 	for _, word := range words {
 		ends[word>>shift&mask]++
 	}
 	sum := int32(0)
-	for i, n := range ends[:mask+1] {
+	for i, n := range ends {
 		ends[i] = sum
 		sum += n
 	}
@@ -127,9 +131,9 @@ func sortWords(words, other []uint64, top uint) {
 		return
 	}
 	start := int32(0)
-	for _, end := range ends[:mask+1] {
+	for _, end := range ends {
 		if end-start > 1 {
-			sortWords(words[start:end], other[start:end], shift)
+			sortWords(words[start:end], other[start:end], deeper, shift)
 		}
 		start = end
 	}
