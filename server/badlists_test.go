@@ -27,7 +27,7 @@ var badLists = []struct {
 	{sandbox.ListFault{Kind: sandbox.ListOtherAuthority}, "CRL_ISSUER_MISMATCH"},
 	{sandbox.ListFault{Kind: sandbox.ListOtherGeneration}, "CRL_ISSUER_MISMATCH"},
 	{sandbox.ListFault{Kind: sandbox.ListShrunken}, "CRL_SHRINK_IMPLAUSIBLE"},
-	{sandbox.ListFault{Kind: sandbox.ListGrown, Size: 10000}, "CRL_GROWTH_IMPLAUSIBLE"},
+	{sandbox.ListFault{Kind: sandbox.ListGrown, Size: 3000}, "CRL_GROWTH_IMPLAUSIBLE"},
 	{sandbox.ListFault{Kind: sandbox.ListErrorPage}, "CRL_FORMAT_FAILURE"},
 	{sandbox.ListFault{Kind: sandbox.ListTrickle}, "FETCH_TIMEOUT"},
 	{sandbox.ListFault{Delay: time.Hour}, "FETCH_TIMEOUT"},
@@ -37,7 +37,7 @@ var badLists = []struct {
 // TestBadListsChangeNothing: whatever stands where a list should, the last good one answers on, the source says what is wrong, and
 // when it is over the next good list is taken. Counters verify while lists come.
 func TestBadListsChangeNothing(t *testing.T) {
-	n := newNation(t, sandbox.Config{Partitions: 2 * len(badLists), Revoked: 6000})
+	n := newNation(t, sandbox.Config{Partitions: 2 * len(badLists), Revoked: 1000})
 	n.settle(t, 2*len(badLists)) // one of two is held: neither answer may turn
 	names := make([]string, len(badLists))
 	for i, b := range badLists {

@@ -288,7 +288,7 @@ func (r *running) sources() map[string]*tashikav1.RevocationSource {
 // happened to a phone is known after the next fetch, what did not happen is never said, and nobody is UNKNOWN.
 func TestNation(t *testing.T) {
 	partitions, people := sandbox.NationalPartitions, 40
-	if testing.Short() {
+	if testing.Short() || underRace {
 		partitions, people = 100, 10
 	}
 	n := newNation(t, sandbox.Config{Partitions: partitions, Revoked: 200})
