@@ -55,7 +55,7 @@ type Service struct {
 	// Register registers it at a gRPC server; it is called for each door.
 	Register func(grpc.ServiceRegistrar)
 	// Gateway registers its HTTP paths; nil means none.
-	Gateway func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error
+	Gateway func(context.Context, *runtime.ServeMux, grpc.ClientConnInterface) error
 }
 
 // Listen says where the two doors are.

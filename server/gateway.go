@@ -17,23 +17,12 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 )
 
-// dialMemory connects the gateway with the server in memory.
-func dialMemory(l *memoryListener) (*grpc.ClientConn, error) {
-	return grpc.NewClient("passthrough:///memory",
-		grpc.WithContextDialer(l.dial), grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithDisableRetry(), grpc.WithDisableServiceConfig(), grpc.WithIdleTimeout(0),
-		// Nothing between the two can be congested, so windows are as large as messages.
-		grpc.WithInitialWindowSize(4<<20), grpc.WithInitialConnWindowSize(16<<20),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32)))
-}
-
 // newGateway translates HTTP into calls on the connection.
-func (s *Server) newGateway(conn *grpc.ClientConn) (http.Handler, error) {
+func (s *Server) newGateway(conn grpc.ClientConnInterface) (http.Handler, error) {
 	strictQueries()
 	mux := runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, newStrictJSON()),
@@ -49,8 +38,8 @@ func (s *Server) newGateway(conn *grpc.ClientConn) (http.Handler, error) {
 	)
 	ctx := context.Background()
 	errs := []error{
-		tashikav1.RegisterVerificationServiceHandler(ctx, mux, conn), tashikav1.RegisterCertificateServiceHandler(ctx, mux, conn),
-		tashikav1.RegisterRevocationServiceHandler(ctx, mux, conn), tashikav1.RegisterDeviceServiceHandler(ctx, mux, conn),
+		tashikav1.RegisterVerificationServiceHandlerClient(ctx, mux, tashikav1.NewVerificationServiceClient(conn)), tashikav1.RegisterCertificateServiceHandlerClient(ctx, mux, tashikav1.NewCertificateServiceClient(conn)),
+		tashikav1.RegisterRevocationServiceHandlerClient(ctx, mux, tashikav1.NewRevocationServiceClient(conn)), tashikav1.RegisterDeviceServiceHandlerClient(ctx, mux, tashikav1.NewDeviceServiceClient(conn)),
 	}
 	for _, extra := range s.state.Load().config.Services {
 		if extra.Gateway != nil {

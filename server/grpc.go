@@ -19,8 +19,8 @@ import (
 // maxStreams bounds the calls at work on one connection of the network.
 const maxStreams = 1024
 
-// newGRPCServers makes the two servers, with the same services behind the same guard.
-func (s *Server) newGRPCServers() {
+// openDoors makes what the two doors lead to: the same services behind the same guard.
+func (s *Server) openDoors() {
 	s.services, s.methods = map[string]bool{}, map[string]*method{}
 	s.unknownMethod = s.newMethod("unknown", ordinary)
 	s.verifyItem = s.newItem(tashikav1.VerificationService_VerifyStream_FullMethodName, ordinary)
@@ -39,8 +39,28 @@ func (s *Server) newGRPCServers() {
 	if s.state.Load().tls != nil {
 		network = append(network, grpc.Creds(credentials.NewTLS(s.live(func(k *keys) *tls.Config { return k.grpc }))))
 	}
-	s.network = s.newGRPCServer(grpcDoor, network...)
-	s.inner = s.newGRPCServer(httpDoor, grpc.InitialWindowSize(4<<20), grpc.InitialConnWindowSize(16<<20), grpc.MaxHeaderListSize(1<<20))
+	s.network = s.newGRPCServer(network...)
+	behind := &registrar{ServiceRegistrar: s.network, server: s, door: grpcDoor}
+	s.register(behind)
+	healthv1.RegisterHealthServer(behind, &health{server: s})
+	reflection.Register(struct {
+		*registrar
+		reflection.ServiceInfoProvider
+	}{behind, s.network})
+	s.within = &within{limit: s.state.Load().config.Limits.MaxMessageBytes, methods: map[string]withinMethod{}}
+	s.register(&registrar{ServiceRegistrar: s.within, server: s, door: httpDoor})
+}
+
+// register registers what both doors lead to.
+func (s *Server) register(behind *registrar) {
+	h := &handlers{server: s}
+	tashikav1.RegisterVerificationServiceServer(behind, h)
+	tashikav1.RegisterCertificateServiceServer(behind, h)
+	tashikav1.RegisterRevocationServiceServer(behind, h)
+	tashikav1.RegisterDeviceServiceServer(behind, h)
+	for _, extra := range s.state.Load().config.Services {
+		extra.Register(behind)
+	}
 }
 
 // newItem makes what is known of the items of a method, by which they are told in log and metrics.
@@ -54,28 +74,15 @@ func (s *Server) newMethod(name string, k kind) *method {
 	return &method{name: name, kind: k, meters: s.metrics.of(name)}
 }
 
-func (s *Server) newGRPCServer(d door, more ...grpc.ServerOption) *grpc.Server {
-	c := s.state.Load().config
-	g := grpc.NewServer(append(more,
+func (s *Server) newGRPCServer(more ...grpc.ServerOption) *grpc.Server {
+	return grpc.NewServer(append(more,
 		grpc.UnknownServiceHandler(func(_ any, stream grpc.ServerStream) error {
-			return s.guard(stream.Context(), d, s.unknownMethod, func(*call) error { return fail(methodUnknown) })
+			return s.guard(stream.Context(), grpcDoor, s.unknownMethod, func(*call) error { return fail(methodUnknown) })
 		}),
 		// A message above the limit is the one failure that gRPC answers itself (RESOURCE_EXHAUSTED, without details): it does not
 		// read it. All fields that the API knows fit in with room to spare, and are judged by validation.
-		grpc.ForceServerCodecV2(wire), grpc.MaxRecvMsgSize(c.Limits.MaxMessageBytes),
+		grpc.ForceServerCodecV2(wire), grpc.MaxRecvMsgSize(s.state.Load().config.Limits.MaxMessageBytes),
 		grpc.WaitForHandlers(true))...)
-	behind := &registrar{Server: g, server: s, door: d}
-	h := &handlers{server: s}
-	tashikav1.RegisterVerificationServiceServer(behind, h)
-	tashikav1.RegisterCertificateServiceServer(behind, h)
-	tashikav1.RegisterRevocationServiceServer(behind, h)
-	tashikav1.RegisterDeviceServiceServer(behind, h)
-	for _, extra := range c.Services {
-		extra.Register(behind)
-	}
-	healthv1.RegisterHealthServer(behind, &health{server: s})
-	reflection.Register(behind)
-	return g
 }
 
 // tap turns away at the door of the network, before anything but a call's header was read, what there is no place for. That costs a
@@ -97,7 +104,7 @@ func (s *Server) tap(ctx context.Context, info *tap.Info) (context.Context, erro
 
 // registrar puts services behind the guard.
 type registrar struct {
-	*grpc.Server
+	grpc.ServiceRegistrar
 	server *Server
 	door   door
 }
@@ -117,7 +124,7 @@ func (r *registrar) RegisterService(desc *grpc.ServiceDesc, implementation any) 
 		r.stream(r.method(desc.ServiceName, guarded.Streams[i].StreamName, k), &guarded.Streams[i])
 	}
 	r.server.services[desc.ServiceName] = true
-	r.Server.RegisterService(&guarded, implementation)
+	r.ServiceRegistrar.RegisterService(&guarded, implementation)
 }
 
 // method makes what is known of a method, once for both doors.
@@ -132,20 +139,23 @@ func (r *registrar) method(service, name string, k kind) *method {
 	return r.server.methods[full]
 }
 
-// unary guards a method with one request and one answer. The request has arrived before the guard begins, so that nobody who
-// sends slowly takes a place, and is parsed when the guard has let it in.
+// unary guards a method with one request and one answer. On the network the request has arrived before the guard begins, so that nobody
+// who sends slowly takes a place, and is parsed when the guard has let it in.
 func (r *registrar) unary(m *method, desc *grpc.MethodDesc) {
-	handler := desc.Handler
+	handler, network := desc.Handler, r.door == grpcDoor
 	desc.Handler = func(implementation any, ctx context.Context, receive func(any) error, _ grpc.UnaryServerInterceptor) (response any, err error) {
-		var sent frame
-		if err := receive(&sent); err != nil {
-			return nil, err
+		if network {
+			sent := &frame{}
+			if err := receive(sent); err != nil {
+				return nil, err
+			}
+			defer sent.free()
+			receive = func(request any) error { return wire.Unmarshal(sent.data, request) }
 		}
-		defer sent.free()
 		err = r.server.guard(ctx, r.door, m, func(c *call) error {
 			var err error
 			response, err = handler(implementation, c, func(request any) error {
-				if err := wire.Unmarshal(sent.data, request); err != nil {
+				if err := receive(request); err != nil {
 					return err
 				}
 				return r.server.validate(request)

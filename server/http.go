@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/tashika-jp/tashika/proto/openapi"
+	"google.golang.org/grpc/status"
 )
 
 // The bounds of the HTTP door: a slow or talkative caller costs a connection for this long, and this much.
@@ -56,6 +57,10 @@ func (s *Server) front(gateway http.Handler) http.Handler {
 			return
 		}
 		switch {
+		case s.full(): // before anything is read, as at the other door
+			s.metrics.turnedAway(s.unknownMethod, httpDoor)
+			writeStatus(w, status.Convert(fail(serverBusy)), 0)
+			return
 		case r.ContentLength > limit:
 			s.refuse(w, r, fail(requestTooLarge), http.StatusRequestEntityTooLarge)
 			return

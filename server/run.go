@@ -31,7 +31,6 @@ func (s *Server) Run(ctx context.Context) error {
 		})
 	}
 	start("revocation", func() error { return s.evidence.Run(feeding) })
-	start("memory", func() error { return s.inner.Serve(s.memory) })
 	start("gRPC", func() error { return s.network.Serve(s.grpcListener) })
 	start("HTTP", s.serveHTTP)
 	if s.metricsHTTP != nil {
@@ -63,8 +62,8 @@ func (s *Server) serveHTTP() error {
 	return s.http.ServeTLS(s.httpListener, "", "")
 }
 
-// drain ends all serving: the two doors at once, then what the HTTP door leads to, which nobody can
-// enter any more. It says whether anything had to be cut off.
+// drain ends all serving: the two doors at once, then what the HTTP door leads to, where nobody is whose
+// connection was not cut off. It says whether anything had to be cut off.
 func (s *Server) drain() (cut bool) {
 	close(s.draining)
 	ctx, cancel := context.WithTimeout(context.Background(), s.state.Load().config.Limits.ShutdownGrace)
@@ -78,7 +77,7 @@ func (s *Server) drain() (cut bool) {
 	})
 	stopped := stopGRPC(ctx, s.network)
 	doors.Wait()
-	stopped = stopGRPC(ctx, s.inner) && stopped
+	s.within.close()
 	if s.metricsHTTP != nil {
 		short, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()

@@ -42,14 +42,13 @@ type Server struct {
 	methods       map[string]*method // by full name
 	unknownMethod *method
 	services      map[string]bool // names
-	// Items of streams and batches.
+	network       *grpc.Server    // the gRPC door
+	within        *within         // what the HTTP door leads to
+	http          *http.Server
+	metricsHTTP   *http.Server // nil: none
+
+	// Items of streams and of batches.
 	verifyItem, verifyInside, statusItem, statusInside *method
-	network                                            *grpc.Server // the gRPC door
-	inner                                              *grpc.Server // what the HTTP door leads to
-	memory                                             *memoryListener
-	gateway                                            *grpc.ClientConn
-	http                                               *http.Server
-	metricsHTTP                                        *http.Server // nil: none
 
 	grpcListener, httpListener, metricsListener net.Listener
 }
@@ -78,7 +77,7 @@ func newServer(c Config, open func(revocation.Config) (evidence, error)) (s *Ser
 	if err != nil {
 		return nil, err
 	}
-	s = &Server{metrics: newMetrics(), draining: make(chan struct{}), memory: newMemoryListener()}
+	s = &Server{metrics: newMetrics(), draining: make(chan struct{})}
 	s.state.Store(first)
 	s.log, s.level = newLogger(&first.config)
 	if s.validator, err = validator(); err != nil {
@@ -98,11 +97,8 @@ func newServer(c Config, open func(revocation.Config) (evidence, error)) (s *Ser
 		}
 	}()
 	s.metrics.watch(s)
-	s.newGRPCServers()
-	if s.gateway, err = dialMemory(s.memory); err != nil {
-		return nil, fmt.Errorf("server: %w", err)
-	}
-	translate, err := s.newGateway(s.gateway)
+	s.openDoors()
+	translate, err := s.newGateway(s.within)
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
@@ -170,16 +166,13 @@ func (s *Server) Ready() bool { return s.ready() }
 func (s *Server) Close() error {
 	s.closing.Do(func() {
 		var errs []error
-		for _, l := range []net.Listener{s.grpcListener, s.httpListener, s.metricsListener, s.memory} {
+		for _, l := range []net.Listener{s.grpcListener, s.httpListener, s.metricsListener} {
 			if l == nil {
 				continue
 			}
 			if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 				errs = append(errs, err)
 			}
-		}
-		if s.gateway != nil {
-			errs = append(errs, s.gateway.Close())
 		}
 		errs = append(errs, s.evidence.Close())
 		s.closed = errors.Join(errs...)

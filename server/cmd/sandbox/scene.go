@@ -227,8 +227,8 @@ func (s *scene) registrar() func(grpc.ServiceRegistrar) {
 	return func(r grpc.ServiceRegistrar) { sandboxv1.RegisterSandboxServiceServer(r, one) }
 }
 
-func (s *scene) gateway(ctx context.Context, mux *runtime.ServeMux, conn *grpc.ClientConn) error {
-	return sandboxv1.RegisterSandboxServiceHandler(ctx, mux, conn)
+func (s *scene) gateway(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {
+	return sandboxv1.RegisterSandboxServiceHandlerClient(ctx, mux, sandboxv1.NewSandboxServiceClient(conn))
 }
 
 // openDoors makes a client for each relying party and a plain HTTP client for all.
