@@ -7,16 +7,8 @@ import (
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// An index tells of its list in these octets, so that OpenImage does not need the list:
-//
-//	1  metaVersion
-//	1  flags
-//	8  entries of the list, big endian
-//	1  octets of the digest; 0 if its algorithm is not known
-//	…  digest of tbsCertList
-//	…  the list without revokedCertificates, DER
-//
-// The last is read by Parse: what is before and behind the entries has one reader and one set of rules.
+// What an index tells of its list, so that OpenImage does not need the list, is described in FORMAT.md. Most of it is the list without
+// its entries, which Parse reads: what is before and behind them has one reader and one set of rules.
 const (
 	metaVersion = 1
 	metaSize    = 11 // of what is before the digest

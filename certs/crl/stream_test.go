@@ -448,8 +448,9 @@ func (length) BlockSize() int                { return 1 }
 
 // FuzzBuild: Build reads what Parse reads.
 func FuzzBuild(f *testing.F) {
-	for _, name := range slices.Sorted(maps.Keys(variety())) {
-		f.Add(variety()[name], uint64(1), uint16(3))
+	lists := variety()
+	for _, name := range slices.Sorted(maps.Keys(lists)) {
+		f.Add(lists[name], uint64(1), uint16(300))
 	}
 	f.Fuzz(func(t *testing.T, der []byte, seed uint64, most uint16) {
 		if len(der) > headSize {
