@@ -89,9 +89,23 @@ func (p *process) kill() {
 	}
 }
 
-func (p *process) signal(s os.Signal) {
+// freeze stops the server without ending it, and waits until all of its threads stand still.
+func (p *process) freeze() {
 	p.t.Helper()
-	if err := p.cmd.Process.Signal(s); err != nil {
+	var status syscall.WaitStatus
+	if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		p.t.Fatal(err)
+	}
+	for !status.Stopped() {
+		if _, err := syscall.Wait4(p.cmd.Process.Pid, &status, syscall.WUNTRACED, nil); err != nil && err != syscall.EINTR {
+			p.t.Fatal(err)
+		}
+	}
+}
+
+func (p *process) thaw() {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(syscall.SIGCONT); err != nil {
 		p.t.Fatal(err)
 	}
 }
@@ -412,14 +426,12 @@ func TestRealServers(t *testing.T) {
 	tree.modify(places[4].Partition, replaceLists(list(places[4].ListSource)))
 
 	// Frozen: connections are accepted, and nothing comes.
-	for _, p := range []*process{&web.process, &tree.process} {
-		p.signal(syscall.SIGSTOP)
-	}
+	web.freeze()
+	tree.freeze()
 	outage("frozen", FetchTimeout)
 	expect("frozen", "2", true)
-	for _, p := range []*process{&web.process, &tree.process} {
-		p.signal(syscall.SIGCONT)
-	}
+	web.thaw()
+	tree.thaw()
 	fetched()
 
 	web.kill()
