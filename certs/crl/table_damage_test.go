@@ -12,7 +12,7 @@ var errFault = errors.New("the storage failed")
 
 // faulty fails at one of its operations, all storages of one test counted together.
 type faulty struct {
-	memory
+	Memory
 	left *int
 }
 
@@ -22,14 +22,14 @@ func (f *faulty) ReadAt(p []byte, at int64) (int, error) {
 	if f.fails() {
 		return 0, errFault
 	}
-	return f.memory.ReadAt(p, at)
+	return f.Memory.ReadAt(p, at)
 }
 
 func (f *faulty) WriteAt(p []byte, at int64) (int, error) {
 	if f.fails() {
 		return 0, errFault
 	}
-	return f.memory.WriteAt(p, at)
+	return f.Memory.WriteAt(p, at)
 }
 
 // TestTableStorageFails at each operation in turn: it is said, and what there is in the output is no table.
@@ -73,10 +73,10 @@ func TestTableStorageFails(t *testing.T) {
 }
 
 // forgetful gives other octets back than it was given.
-type forgetful struct{ memory }
+type forgetful struct{ Memory }
 
 func (f *forgetful) ReadAt(p []byte, at int64) (int, error) {
-	n, err := f.memory.ReadAt(p, at)
+	n, err := f.Memory.ReadAt(p, at)
 	p[n/2] ^= 4
 	return n, err
 }
@@ -84,7 +84,7 @@ func (f *forgetful) ReadAt(p []byte, at int64) (int, error) {
 func TestTableStorageForgets(t *testing.T) {
 	r := seeded(7)
 	ordered, disordered := listings(r, "consecutive", 300), listings(r, "sparse", 300)
-	for name, storages := range map[string][2]Storage{"scratch": {&memory{}, &forgetful{}}, "output": {&forgetful{}, &memory{}}} {
+	for name, storages := range map[string][2]Storage{"scratch": {&Memory{}, &forgetful{}}, "output": {&forgetful{}, &Memory{}}} {
 		w := small(newTableWriter(storages[0], func() (Storage, error) { return storages[1], nil }), 32, 8)
 		err := addAll(w, append(ordered, disordered...))
 		if err == nil {

@@ -71,7 +71,7 @@ func recordsOf(all []listing) []record {
 
 // far is storage that begins at an offset, and a header.
 type far struct {
-	memory
+	Memory
 	from   int64
 	header []byte
 }
@@ -81,10 +81,10 @@ func (f *far) WriteAt(p []byte, at int64) (int, error) {
 		f.header = bytes.Clone(p)
 		return len(p), nil
 	}
-	return f.memory.WriteAt(p, at-f.from)
+	return f.Memory.WriteAt(p, at-f.from)
 }
 
-func (f *far) ReadAt(p []byte, at int64) (int, error) { return f.memory.ReadAt(p, at-f.from) }
+func (f *far) ReadAt(p []byte, at int64) (int, error) { return f.Memory.ReadAt(p, at-f.from) }
 
 // TestTableWritesBeyond32Bits: writers that have written 5 GiB already.
 func TestTableWritesBeyond32Bits(t *testing.T) {

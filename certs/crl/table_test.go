@@ -106,12 +106,12 @@ func small(w *tableWriter, run, block int) *tableWriter {
 	return w
 }
 
-func inMemory() (Storage, error) { return &memory{}, nil }
+func inMemory() (Storage, error) { return &Memory{}, nil }
 
 // tableImage writes a table.
 func tableImage(t testing.TB, all []listing, run, block int) []byte {
 	t.Helper()
-	var m memory
+	var m Memory
 	w := small(newTableWriter(&m, inMemory), run, block)
 	if err := addAll(w, all); err != nil {
 		t.Fatal(err)
@@ -261,7 +261,7 @@ func TestTableRefuses(t *testing.T) {
 		"a time before the year 0":  {[]byte{1}, minUnix - 1, 0},
 		"a time after 9999":         {[]byte{1}, maxUnix + 1, 0},
 	} {
-		if addAll(newTableWriter(&memory{}, inMemory), []listing{l}) == nil {
+		if addAll(newTableWriter(&Memory{}, inMemory), []listing{l}) == nil {
 			t.Error(name)
 		}
 	}
@@ -326,7 +326,7 @@ func TestTableAllocates(t *testing.T) {
 	}); n > 20 {
 		t.Errorf("%v allocations for all", n)
 	}
-	out, scratch := memory{make([]byte, 0, 8<<20)}, memory{make([]byte, 0, 8<<20)}
+	out, scratch := Memory{make([]byte, 0, 8<<20)}, Memory{make([]byte, 0, 8<<20)}
 	if n := testing.AllocsPerRun(1, func() {
 		w := small(newTableWriter(&out, func() (Storage, error) { return &scratch, nil }), 20_000, 10_000)
 		if err := addAll(w, all); err != nil {
@@ -343,7 +343,7 @@ func BenchmarkTableBuild(b *testing.B) {
 	const n = 10_000_000
 	for _, kind := range []string{"Dense", "Shuffled", "Random"} {
 		b.Run(kind, func(b *testing.B) {
-			out, scratch := memory{make([]byte, 0, 20*n)}, memory{make([]byte, 0, 20*n)}
+			out, scratch := Memory{make([]byte, 0, 20*n)}, Memory{make([]byte, 0, 20*n)}
 			var size int64
 			for b.Loop() {
 				w := newTableWriter(&out, func() (Storage, error) { return &scratch, nil })
@@ -369,7 +369,7 @@ func BenchmarkTableBuild(b *testing.B) {
 func BenchmarkTableLookup(b *testing.B) {
 	for _, kind := range []string{"Dense", "Random"} {
 		for _, n := range []int{1_000_000, 10_000_000} {
-			out := memory{make([]byte, 0, 20*n)}
+			out := Memory{make([]byte, 0, 20*n)}
 			w := newTableWriter(&out, inMemory)
 			var serial [17]byte
 			for i := range n {

@@ -5,8 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
-	"io"
-	"slices"
 )
 
 // tableWriter makes a table of entries in any order, in memory that does not grow with them but for the directory. Entries in order go
@@ -254,22 +252,4 @@ func (w *blockWriter) finish(meta []byte) (int64, error) {
 	h = binary.BigEndian.AppendUint32(h, crc32.Checksum(h, castagnoli))
 	_, err := w.to.WriteAt(h, 0)
 	return size, err
-}
-
-// memory is Storage in memory.
-type memory struct{ octets []byte }
-
-func (m *memory) WriteAt(p []byte, at int64) (int, error) {
-	if end := int(at) + len(p); end > len(m.octets) {
-		m.octets = slices.Grow(m.octets, end-len(m.octets))[:end]
-	}
-	return copy(m.octets[at:], p), nil
-}
-
-func (m *memory) ReadAt(p []byte, at int64) (int, error) {
-	n := copy(p, m.octets[min(int(at), len(m.octets)):])
-	if n < len(p) {
-		return n, io.ErrUnexpectedEOF
-	}
-	return n, nil
 }
