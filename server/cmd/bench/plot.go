@@ -25,7 +25,7 @@ const (
 	panelHeight = 240
 	marginLeft  = 80
 	marginTop   = 70
-	legendWidth = 230
+	legendWidth = 250
 	panelGap    = 80
 )
 
@@ -72,7 +72,7 @@ func draw(all []*listFigures) string {
 				}
 				return float64(f.opensslRSS)
 			})},
-			{"memory to load, ours", "d", of(func(f *listFigures) float64 { return max(float64(f.PeakLoad), 1<<20) })},
+			{"memory to load, ours", "d", of(func(f *listFigures) float64 { return float64(f.PeakLoad) })},
 		}},
 		{"one look-up", nanoseconds, []series{
 			{"listed, median", "a", of(func(f *listFigures) float64 { return float64(f.HitP50) })},
