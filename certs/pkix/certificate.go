@@ -217,7 +217,8 @@ func WalkExtensions(der []byte, visit func(Extension) error) error {
 	if !input.ReadASN1(&list, asn1.SEQUENCE) || !input.Empty() || list.Empty() {
 		return errors.New("malformed extensions")
 	}
-	var seen []OID
+	var ordinary [16]OID
+	seen := ordinary[:0]
 	for !list.Empty() {
 		var s, value cryptobyte.String
 		var e Extension

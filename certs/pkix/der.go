@@ -50,7 +50,7 @@ func ReadOID(s *cryptobyte.String) (OID, bool) {
 	if !s.ReadASN1(&content, asn1.OBJECT_IDENTIFIER) || !validOID(content) {
 		return "", false
 	}
-	return OID(content), true
+	return OID(alias(content)), true
 }
 
 // ReadInteger reads an INTEGER of any sign and size and returns its content octets,

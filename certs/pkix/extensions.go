@@ -67,6 +67,19 @@ type Extensions struct {
 	// UnknownCritical are the critical extensions that are not read here: whoever
 	// relies on the certificate must refuse it (RFC 5280 section 4.2).
 	UnknownCritical []OID
+
+	room room
+}
+
+// room is where the lists of an ordinary certificate lie, so that reading one takes a single piece of memory. Longer ones
+// lie elsewhere.
+type room struct {
+	policies, usages [1]OID
+	ocspURIs         [1]string
+	points           [1]DistributionPoint
+	pointNames       [1]GeneralName
+	issuerAltNames   [1]GeneralName
+	authorityIssuer  [1]GeneralName
 }
 
 func (x *Extensions) parseExtension(e Extension) error {
@@ -90,24 +103,24 @@ func (x *Extensions) parseExtension(e Extension) error {
 		}
 		x.SubjectAltNames, err = ReadGeneralNames(&s, asn1.SEQUENCE)
 	case oidIssuerAltName:
-		x.IssuerAltNames, err = ReadGeneralNames(&s, asn1.SEQUENCE)
+		x.IssuerAltNames, err = readGeneralNames(x.room.issuerAltNames[:0], &s, asn1.SEQUENCE)
 	case oidBasicConstraints:
 		err = x.parseBasicConstraints(&s)
 	case oidDistributionPoints:
-		x.DistributionPoints, err = ReadDistributionPoints(&s)
+		x.DistributionPoints, err = readDistributionPoints(x.room.points[:0], x.room.pointNames[:0], &s)
 	case oidPolicies:
 		x.PoliciesCritical = e.Critical
 		var qualified bool
-		if x.Policies, qualified, err = readPolicies(&s); qualified && e.Critical {
+		if x.Policies, qualified, err = readPolicies(x.room.policies[:0], &s); qualified && e.Critical {
 			// RFC 5280 section 4.2.1.4: who cannot interpret a critical one, with its qualifiers, MUST reject it.
 			x.UnknownCritical = append(x.UnknownCritical, e.ID)
 		}
 	case oidAuthorityKeyID:
 		err = x.parseAuthorityKeyID(&s)
 	case oidExtendedKeyUsage:
-		x.ExtendedKeyUsages, err = readOIDs(&s)
+		x.ExtendedKeyUsages, err = readOIDs(x.room.usages[:0], &s)
 	case oidAuthorityInfo:
-		x.OCSPURIs, err = readOCSPURIs(&s)
+		x.OCSPURIs, err = readOCSPURIs(x.room.ocspURIs[:0], &s)
 	case oidNameConstraints:
 		x.PathCritical = x.PathCritical || e.Critical
 		x.NameConstraints, err = readNameConstraints(&s)
@@ -178,7 +191,7 @@ func (x *Extensions) parseAuthorityKeyID(s *cryptobyte.String) error {
 	}
 	if issuer := asn1.Tag(1).ContextSpecific().Constructed(); inner.PeekASN1Tag(issuer) {
 		var err error
-		if x.AuthorityCertIssuer, err = ReadGeneralNames(&inner, issuer); err != nil {
+		if x.AuthorityCertIssuer, err = readGeneralNames(x.room.authorityIssuer[:0], &inner, issuer); err != nil {
 			return err
 		}
 	}
@@ -193,8 +206,9 @@ func (x *Extensions) parseAuthorityKeyID(s *cryptobyte.String) error {
 	return nil
 }
 
-// readPolicies returns the policies, and whether one has a qualifier that is neither a CPS pointer nor a user notice.
-func readPolicies(s *cryptobyte.String) (policies []OID, qualified bool, err error) {
+// readPolicies appends the policies to into, and says whether one has a qualifier that is neither a CPS pointer nor a user notice.
+func readPolicies(into []OID, s *cryptobyte.String) (policies []OID, qualified bool, err error) {
+	policies = into
 	var list cryptobyte.String
 	if !s.ReadASN1(&list, asn1.SEQUENCE) || list.Empty() {
 		return nil, false, errors.New("malformed")
@@ -248,12 +262,12 @@ func readQualifiers(s *cryptobyte.String) (other, ok bool) {
 	return other, true
 }
 
-func readOIDs(s *cryptobyte.String) ([]OID, error) {
+// readOIDs appends them to out.
+func readOIDs(out []OID, s *cryptobyte.String) ([]OID, error) {
 	var list cryptobyte.String
 	if !s.ReadASN1(&list, asn1.SEQUENCE) || list.Empty() {
 		return nil, errors.New("malformed")
 	}
-	var out []OID
 	for !list.Empty() {
 		oid, ok := ReadOID(&list)
 		if !ok {
@@ -264,13 +278,12 @@ func readOIDs(s *cryptobyte.String) ([]OID, error) {
 	return out, nil
 }
 
-// readOCSPURIs returns the id-ad-ocsp URIs of an AuthorityInfoAccess.
-func readOCSPURIs(s *cryptobyte.String) ([]string, error) {
+// readOCSPURIs appends the id-ad-ocsp URIs of an AuthorityInfoAccess to out.
+func readOCSPURIs(out []string, s *cryptobyte.String) ([]string, error) {
 	var list cryptobyte.String
 	if !s.ReadASN1(&list, asn1.SEQUENCE) || list.Empty() {
 		return nil, errors.New("malformed")
 	}
-	var out []string
 	for !list.Empty() {
 		var access cryptobyte.String
 		if !list.ReadASN1(&access, asn1.SEQUENCE) {
@@ -285,7 +298,7 @@ func readOCSPURIs(s *cryptobyte.String) ([]string, error) {
 			return nil, errors.New("malformed access location")
 		}
 		if method == oidOCSPAccess && location.Kind == URIName {
-			out = append(out, string(location.Value))
+			out = append(out, alias(location.Value))
 		}
 	}
 	return out, nil

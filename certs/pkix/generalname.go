@@ -31,11 +31,15 @@ type GeneralName struct {
 
 // ReadGeneralNames reads GeneralNames under the given tag; they are one or more.
 func ReadGeneralNames(s *cryptobyte.String, tag asn1.Tag) ([]GeneralName, error) {
+	return readGeneralNames(nil, s, tag)
+}
+
+// readGeneralNames appends them to out.
+func readGeneralNames(out []GeneralName, s *cryptobyte.String, tag asn1.Tag) ([]GeneralName, error) {
 	var list cryptobyte.String
 	if !s.ReadASN1(&list, tag) || list.Empty() {
 		return nil, errors.New("malformed general names")
 	}
-	var out []GeneralName
 	for !list.Empty() {
 		name, err := readGeneralName(&list)
 		if err != nil {
@@ -139,11 +143,15 @@ type DistributionPoint struct {
 
 // ReadDistributionPoints reads CRLDistributionPoints, which are one or more.
 func ReadDistributionPoints(s *cryptobyte.String) ([]DistributionPoint, error) {
+	return readDistributionPoints(nil, nil, s)
+}
+
+// readDistributionPoints appends them to out, and the names of the first to names.
+func readDistributionPoints(out []DistributionPoint, names []GeneralName, s *cryptobyte.String) ([]DistributionPoint, error) {
 	var list cryptobyte.String
 	if !s.ReadASN1(&list, asn1.SEQUENCE) || list.Empty() {
 		return nil, errors.New("malformed")
 	}
-	var out []DistributionPoint
 	for !list.Empty() {
 		var inner cryptobyte.String
 		if !list.ReadASN1(&inner, asn1.SEQUENCE) {
@@ -151,9 +159,10 @@ func ReadDistributionPoints(s *cryptobyte.String) ([]DistributionPoint, error) {
 		}
 		var point DistributionPoint
 		var err error
-		if point.FullName, point.RelativeName, err = ReadDistributionPointName(&inner); err != nil {
+		if point.FullName, point.RelativeName, err = readDistributionPointName(names, &inner); err != nil {
 			return nil, err
 		}
+		names = nil
 		if tag := asn1.Tag(1).ContextSpecific(); inner.PeekASN1Tag(tag) {
 			if point.Reasons, point.HasReasons = ReadNamedBits(&inner, tag); !point.HasReasons {
 				return nil, errors.New("malformed reasons")
@@ -176,6 +185,11 @@ func ReadDistributionPoints(s *cryptobyte.String) ([]DistributionPoint, error) {
 // ReadDistributionPointName reads [0] DistributionPointName OPTIONAL, which
 // distribution points and issuing distribution points share.
 func ReadDistributionPointName(s *cryptobyte.String) (full []GeneralName, relative []byte, err error) {
+	return readDistributionPointName(nil, s)
+}
+
+// readDistributionPointName appends the full name to names.
+func readDistributionPointName(names []GeneralName, s *cryptobyte.String) (full []GeneralName, relative []byte, err error) {
 	outer := asn1.Tag(0).ContextSpecific().Constructed()
 	if !s.PeekASN1Tag(outer) {
 		return nil, nil, nil
@@ -184,7 +198,7 @@ func ReadDistributionPointName(s *cryptobyte.String) (full []GeneralName, relati
 	s.ReadASN1(&choice, outer)
 	fullTag, relativeTag := asn1.Tag(0).ContextSpecific().Constructed(), asn1.Tag(1).ContextSpecific().Constructed()
 	if choice.PeekASN1Tag(fullTag) {
-		full, err = ReadGeneralNames(&choice, fullTag)
+		full, err = readGeneralNames(names, &choice, fullTag)
 	} else {
 		var rdn cryptobyte.String
 		if !choice.ReadASN1(&rdn, relativeTag) || rdn.Empty() {
