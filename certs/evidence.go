@@ -18,7 +18,8 @@ import (
 func (r *run) evidence(ctx context.Context) {
 	method := r.p.Method
 	steps := method.Steps()
-	results := make([]result, len(steps))
+	var room [2]result
+	results := room[:len(steps)]
 	for i, step := range steps {
 		if step == profile.CRL {
 			results[i] = r.lookUp()
@@ -88,34 +89,27 @@ func (r *run) status(results []result, settled, confirmed bool) {
 
 // signatures checks the issuer's and the holder's at once, because two cost no more than one (signature.VerifyAll).
 func (r *run) signatures() (confirmed, held bool) {
-	checks, errs := make([]signature.Check, 0, 2), make([]error, 2)
+	var checks [2]signature.Check
+	var errs [2]error
+	first, n := 0, 0 // the holder's is the first where the issuer's cannot be checked
 	issuer, issuerErr := chain.SignatureCheck(r.c, r.v.Issuer)
 	if issuerErr == nil {
-		checks = append(checks, issuer)
+		checks[0], first, n = issuer, 1, 1
 	}
 	s := r.p.Signature
-	var digestErr error
 	if s != nil {
-		digest := s.Digest
-		if s.Message != nil {
-			digest, digestErr = s.Algorithm.Digest(s.Message)
-		}
-		if digestErr == nil {
-			checks = append(checks, signature.Check{Key: r.key, Algorithm: s.Algorithm, Digest: digest, Signature: s.Value})
-		}
+		checks[first] = signature.Check{Key: r.key, Algorithm: s.Algorithm, Message: s.Message, Digest: s.Digest, Signature: s.Value}
+		n++
 	}
-	signature.VerifyAll(checks, errs[:len(checks)])
+	signature.VerifyAll(checks[:n], errs[:n])
 	if issuerErr == nil {
-		issuerErr, errs = errs[0], errs[1:]
+		issuerErr = errs[0]
 	}
 	confirmed = r.check(CheckCertificateSignature, when(issuerErr != nil, reason.CertificateSignatureInvalid)...)
 	if s == nil {
 		return confirmed, true
 	}
-	if digestErr == nil {
-		digestErr = errs[0]
-	}
-	return confirmed, r.check(CheckHolderSignature, when(digestErr != nil, reason.SigCryptoFailure)...)
+	return confirmed, r.check(CheckHolderSignature, when(errs[first] != nil, reason.SigCryptoFailure)...)
 }
 
 // result is what one method found: a status, or findings that leave it unknown.

@@ -16,12 +16,18 @@ import (
 // Verify checks what was presented against what is trusted. It always returns a verdict. It
 // waits for nothing but OCSP, and there no longer than the profile and the context allow.
 func Verify(ctx context.Context, p Presented, t Trust) *Verdict {
-	r := &run{p: p, t: t, c: p.Certificate, v: &Verdict{Profile: t.Profile.Name(), Time: t.Now}}
-	stages := []func(){r.challenge, r.certificate, func() { r.evidence(ctx) }}
-	for _, stage := range stages {
-		if stage(); worst(r.v.Reasons) == reason.Invalid {
-			break
-		}
+	var told struct { // with its explanation, in one piece of memory
+		Verdict
+		checks [len(checkTable)]Check
+	}
+	told.Profile, told.Time, told.Checks = t.Profile.Name(), t.Now, told.checks[:0]
+	r := &run{p: p, t: t, c: p.Certificate, v: &told.Verdict}
+	r.challenge()
+	if !r.failed() {
+		r.certificate()
+	}
+	if !r.failed() {
+		r.evidence(ctx)
 	}
 	return r.conclude()
 }
@@ -33,7 +39,12 @@ type run struct {
 	c   *pkix.Certificate
 	key *signature.PublicKey
 	v   *Verdict
+
+	made [len(checkTable)]bool // by CheckID
 }
+
+// failed says whether nothing more can make the verdict better.
+func (r *run) failed() bool { return worst(r.v.Reasons) == reason.Invalid }
 
 // check notes a check and its findings, which go into the verdict.
 func (r *run) check(id CheckID, findings ...reason.ID) bool {
@@ -50,6 +61,7 @@ func (r *run) explain(id CheckID, findings ...reason.ID) bool {
 	case reason.Indeterminate:
 		outcome = Undecided
 	}
+	r.made[id] = true
 	r.v.Checks = append(r.v.Checks, Check{ID: id, Outcome: outcome, Reasons: findings})
 	return outcome == Passed
 }
@@ -58,7 +70,7 @@ func (r *run) explain(id CheckID, findings ...reason.ID) bool {
 // was nothing left to ask.
 func (r *run) skipRest() {
 	methods := r.p.Method.Steps()
-	for _, id := range allChecks {
+	for id := CheckChallenge; int(id) < len(checkTable); id++ {
 		applies := true
 		switch id {
 		case CheckChallenge:
@@ -74,8 +86,7 @@ func (r *run) skipRest() {
 		case CheckOCSP:
 			applies = slices.Contains(methods, profile.OCSP)
 		}
-		made := slices.ContainsFunc(r.v.Checks, func(c Check) bool { return c.ID == id })
-		if applies && !made {
+		if applies && !r.made[id] {
 			r.v.Checks = append(r.v.Checks, Check{ID: id, Outcome: Skipped})
 		}
 	}

@@ -37,6 +37,11 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
+	return newWorldOf(t, keys)
+}
+
+func newWorldOf(t testing.TB, keys *sandbox.KeyPool) *world {
+	t.Helper()
 	w := &world{t: t, now: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC), lists: map[string]bool{}}
 	var err error
 	w.World, err = sandbox.New(sandbox.Config{Clock: w.clock, PublicURL: "http://127.0.0.1:1", Keys: keys})
@@ -60,6 +65,7 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
+// keys are made beforehand, so that no test waits for them.
 var keys = sandbox.NewKeyPool(sandbox.KeyPoolConfig{Ahead: 4})
 
 func (w *world) clock() time.Time {

@@ -70,7 +70,7 @@ func guidanceView(g certs.Guidance) *tashikav1.Guidance {
 func checkViews(checks []certs.Check) []*tashikav1.Check {
 	out := make([]*tashikav1.Check, len(checks))
 	for i, c := range checks {
-		out[i] = &tashikav1.Check{Id: string(c.ID), Outcome: outcomes[c.Outcome], SpecReference: c.ID.Spec()}
+		out[i] = &tashikav1.Check{Id: c.ID.String(), Outcome: outcomes[c.Outcome], SpecReference: c.ID.Spec()}
 		for _, id := range c.Reasons {
 			out[i].ReasonIds = append(out[i].ReasonIds, string(id))
 		}

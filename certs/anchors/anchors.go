@@ -86,6 +86,11 @@ type Anchor struct {
 	Fingerprint string // SHA-256 of the certificate
 }
 
+// Known says whether the anchor is known by a name and key identifier.
+func (a *Anchor) Known(name pkix.Name, keyID []byte) bool {
+	return bytes.Equal(a.Certificate.SubjectKeyID, keyID) && a.Certificate.Subject.Equal(name)
+}
+
 // Source is the certificate of an anchor-to-be.
 type Source struct {
 	DER []byte
@@ -211,7 +216,7 @@ func (s *Set) All() []*Anchor { return s.anchors }
 func (s *Set) ByKeyID(name pkix.Name, keyID []byte) []*Anchor {
 	var out []*Anchor
 	for _, a := range s.anchors {
-		if bytes.Equal(a.Certificate.SubjectKeyID, keyID) && a.Certificate.Subject.Equal(name) {
+		if a.Known(name, keyID) {
 			out = append(out, a)
 		}
 	}

@@ -17,8 +17,8 @@ func FindIssuer(c *pkix.Certificate, set *anchors.Set, at time.Time) (*anchors.A
 		return nil, []reason.ID{reason.AuthorityKeyIDMissing}
 	}
 	var found *anchors.Anchor
-	for _, a := range set.ByKeyID(c.Issuer, c.AuthorityKeyID) {
-		if found == nil || validAt(a.Certificate, at) && !validAt(found.Certificate, at) {
+	for _, a := range set.All() {
+		if a.Known(c.Issuer, c.AuthorityKeyID) && (found == nil || validAt(a.Certificate, at) && !validAt(found.Certificate, at)) {
 			found = a
 		}
 	}
@@ -52,9 +52,5 @@ func CheckIssuer(a *anchors.Anchor, at time.Time) []reason.ID {
 // 6.1.3 (a)(1)). The algorithm must already have been found on the allow-list; one that is not known is an error.
 func SignatureCheck(c *pkix.Certificate, a *anchors.Anchor) (signature.Check, error) {
 	algorithm, err := signature.FromIdentifier(c.SignatureAlgorithm)
-	if err != nil {
-		return signature.Check{}, err
-	}
-	digest, err := algorithm.Digest(c.RawTBS)
-	return signature.Check{Key: a.Key, Algorithm: algorithm, Digest: digest, Signature: c.Signature}, err
+	return signature.Check{Key: a.Key, Algorithm: algorithm, Message: c.RawTBS, Signature: c.Signature}, err
 }

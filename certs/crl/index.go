@@ -18,6 +18,7 @@ type Index struct {
 	thisUpdate  time.Time
 	nextUpdate  time.Time
 	number      []byte
+	decimal     string // number
 	idp         *IssuingDistributionPoint
 	names       []pkix.GeneralName // of idp, whole; nil if it has none
 	scope       pkix.Name
@@ -63,7 +64,7 @@ func (i *Image) index(issuer *pkix.Certificate) *Index {
 	l := i.list
 	x := &Index{
 		issuer: l.Issuer, issuerKeyID: issuer.SubjectKeyID, issuerKey: issuer.RawSubjectPublicKeyInfo, thisUpdate: l.ThisUpdate, nextUpdate: l.NextUpdate,
-		number: l.Number, idp: l.IDP, entries: i.table.len(), image: i,
+		number: l.Number, decimal: decimal(l.Number), idp: l.IDP, entries: i.table.len(), image: i,
 	}
 	if l.IDP != nil {
 		x.names, _ = pointNames(l.Issuer, l.IDP.FullName, l.IDP.RelativeName)
@@ -151,7 +152,9 @@ func (x *Index) ThisUpdate() time.Time { return x.thisUpdate }
 func (x *Index) NextUpdate() time.Time { return x.nextUpdate }
 
 // Number is the list's number in decimal.
-func (x *Index) Number() string { return new(big.Int).SetBytes(x.number).String() }
+func (x *Index) Number() string { return x.decimal }
+
+func decimal(number []byte) string { return new(big.Int).SetBytes(number).String() }
 
 // Entries is how many certificates the list says are revoked; one that is on it twice is one.
 func (x *Index) Entries() int { return x.entries }

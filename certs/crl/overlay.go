@@ -39,7 +39,7 @@ func (x *Index) WithDelta(delta *Image, issuer *pkix.Certificate, key *signature
 		return nil, []reason.ID{reason.CRLIndexDamaged}
 	}
 	y := *x
-	y.delta, y.entries, y.number, y.thisUpdate, y.nextUpdate = delta, entries, d.Number, d.ThisUpdate, d.NextUpdate
+	y.delta, y.entries, y.number, y.decimal, y.thisUpdate, y.nextUpdate = delta, entries, d.Number, decimal(d.Number), d.ThisUpdate, d.NextUpdate
 	return &y, nil
 }
 

@@ -86,15 +86,12 @@ func (m *Method) UnmarshalText(text []byte) error {
 	return parseName(m, methodNames, "revocation method", text)
 }
 
-// Steps are the single methods in the order in which they are tried.
+var steps = [...][]Method{CRL: {CRL}, OCSP: {OCSP}, CRLThenOCSP: {CRL, OCSP}, OCSPThenCRL: {OCSP, CRL}}
+
+// Steps are the single methods in the order in which they are tried; they are only to be read.
 func (m Method) Steps() []Method {
-	switch m {
-	case CRL, OCSP:
-		return []Method{m}
-	case CRLThenOCSP:
-		return []Method{CRL, OCSP}
-	case OCSPThenCRL:
-		return []Method{OCSP, CRL}
+	if int(m) < len(steps) {
+		return steps[m]
 	}
 	return nil
 }
@@ -153,6 +150,8 @@ type Profile struct {
 	ClockSkew time.Duration `yaml:"clock_skew"`
 	// Revocation is how the status is found.
 	Revocation Revocation `yaml:"revocation"`
+
+	name string
 }
 
 // Revocation is the part of a profile about the status.
@@ -207,7 +206,7 @@ func (a Algorithms) Allows(algorithm signature.Algorithm) bool {
 }
 
 // Name is the name with the date, such as "health-insurance/2026-11-23".
-func (p *Profile) Name() string { return p.Use.String() + "/" + p.Date }
+func (p *Profile) Name() string { return p.name }
 
 // Method returns the method to use for what a caller asks, which may be nothing (0);
 // false if the profile does not offer it.
@@ -269,6 +268,7 @@ func parse(use Use, data []byte) (*Profile, error) {
 	if err := p.check(use); err != nil {
 		return nil, fmt.Errorf("profile: %s: %w", use, err)
 	}
+	p.name = p.Use.String() + "/" + p.Date
 	return p, nil
 }
 

@@ -23,13 +23,14 @@ const (
 // PublicKey is a key that signatures are checked with. It is immutable and safe for
 // concurrent use.
 type PublicKey struct {
-	modulus []byte             // of RSA, big-endian, without leading zeros; nil for other keys
-	bits    int                // of it
-	lanes   *eightlane.Modulus // nil where eightlane does not cover the key
-	e       uint
-	pssOnly bool       // the key is one of id-RSASSA-PSS
-	pss     *Algorithm // what its parameters bind; nil if they are absent
-	ecdsa   *ecdsa.PublicKey
+	modulus  []byte // of RSA, big-endian, without leading zeros; nil for other keys
+	bits     int    // of it
+	e        uint
+	pssOnly  bool       // the key is one of id-RSASSA-PSS
+	pss      *Algorithm // what its parameters bind; nil if they are absent
+	ecdsa    *ecdsa.PublicKey
+	prepared bool // lanes is: eightlane covers the key
+	lanes    eightlane.Modulus
 }
 
 var (
@@ -89,9 +90,10 @@ func newRSA(der []byte) (*PublicKey, error) {
 	case k.bits > maxRSABits, k.e < 3, k.e&1 == 0, n[len(n)-1]&1 == 0:
 		return nil, ErrKey
 	}
-	k.modulus = bytes.Clone(n)
-	if eightlane.Available && k.e == eightlane.Exponent {
-		k.lanes = eightlane.NewModulus(n)
+	if k.prepared = eightlane.Available && k.e == eightlane.Exponent && k.lanes.Prepare(n); k.prepared {
+		k.modulus = k.lanes.Octets()
+	} else {
+		k.modulus = bytes.Clone(n)
 	}
 	return k, nil
 }

@@ -8,15 +8,16 @@ import (
 	"github.com/tashika-jp/tashika/certs/signature/eightlane"
 )
 
-// Check is a signature to be checked, of which the message's digest is known.
+// Check is a signature to be checked.
 type Check struct {
 	Key       *PublicKey
 	Algorithm Algorithm
-	Digest    []byte
+	Message   []byte // nil if only its digest is known
+	Digest    []byte // of the message, where that is nil
 	Signature []byte
 }
 
-// VerifyAll checks signatures and sets the error of each, as VerifyDigest returns it. Those of RSA are raised together where the
+// VerifyAll checks signatures and sets the error of each, as Verify or VerifyDigest returns it. Those of RSA are raised together where the
 // processor can do several at once. There must be as many errors as checks.
 func VerifyAll(checks []Check, errs []error) {
 	together := jobsPool.Get().(*jobs)
@@ -25,11 +26,22 @@ func VerifyAll(checks []Check, errs []error) {
 	n := 0
 	for i := range checks {
 		c := &checks[i]
-		if n == most || !c.Key.inLanes(c.Signature) || c.Key.precheck(c.Algorithm, c.Digest) != nil {
-			errs[i] = c.Key.VerifyDigest(c.Algorithm, c.Digest, c.Signature)
+		if n == most || !c.Key.inLanes(c.Signature) {
+			errs[i] = c.alone()
 			continue
 		}
-		together.set(n, c.Key, c.Signature)
+		digest, err := c.Digest, error(nil)
+		if c.Message != nil {
+			digest, err = c.Algorithm.digest(together.digests[n][:0], c.Message)
+		}
+		if err == nil {
+			err = c.Key.precheck(c.Algorithm, digest)
+		}
+		if err != nil {
+			errs[i] = err
+			continue
+		}
+		together.set(n, c.Key, digest, c.Signature)
 		of[n] = i
 		n++
 	}
@@ -40,10 +52,17 @@ func VerifyAll(checks []Check, errs []error) {
 	for at, i := range of[:n] {
 		c := &checks[i]
 		errs[i] = ErrInvalid
-		if em, ok := c.Key.raised(&together.all[at]); ok && c.Key.encodes(c.Algorithm, c.Digest, em) {
+		if em, ok := c.Key.raised(&together.all[at]); ok && c.Key.encodes(c.Algorithm, together.of[at], em) {
 			errs[i] = nil
 		}
 	}
+}
+
+func (c *Check) alone() error {
+	if c.Message != nil {
+		return c.Key.Verify(c.Algorithm, c.Message, c.Signature)
+	}
+	return c.Key.VerifyDigest(c.Algorithm, c.Digest, c.Signature)
 }
 
 // most is how many signatures are raised together by one caller: a verification has two.
@@ -53,6 +72,8 @@ const most = 4
 type jobs struct {
 	all      [most]eightlane.Job
 	pointers [most]*eightlane.Job
+	of       [most][]byte // the digest of each
+	digests  [most][maxDigest]byte
 }
 
 var jobsPool = sync.Pool{New: func() any {
@@ -63,13 +84,13 @@ var jobsPool = sync.Pool{New: func() any {
 	return j
 }}
 
-func (j *jobs) set(i int, k *PublicKey, signature []byte) {
-	j.all[i].Modulus, j.all[i].Signature = k.lanes, [eightlane.Size]byte(signature)
+func (j *jobs) set(i int, k *PublicKey, digest, signature []byte) {
+	j.of[i], j.all[i].Modulus, j.all[i].Signature = digest, &k.lanes, [eightlane.Size]byte(signature)
 }
 
 // inLanes says whether eightlane is to raise a signature.
 func (k *PublicKey) inLanes(signature []byte) bool {
-	return k.lanes != nil && len(signature) == eightlane.Size && !lanes.off.Load()
+	return k.prepared && len(signature) == eightlane.Size && !lanes.off.Load()
 }
 
 // recover is RSAVP1 and I2OSP (RFC 8017 sections 5.2.2, 4.1): s^e mod n, as long as the
@@ -83,7 +104,7 @@ func (k *PublicKey) recover(signature []byte) ([]byte, bool) {
 	}
 	one := jobsPool.Get().(*jobs)
 	defer jobsPool.Put(one)
-	one.set(0, k, signature)
+	one.set(0, k, nil, signature)
 	eightlane.Raise(one.pointers[:1]...)
 	em, ok := k.raised(&one.all[0])
 	return append([]byte(nil), em...), ok

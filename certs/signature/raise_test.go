@@ -13,9 +13,10 @@ import (
 	"github.com/tashika-jp/tashika/certs/signature/eightlane"
 )
 
-// TestVerifyAll: together or alone, in lanes or not, each check has the error that VerifyDigest gives it.
+// TestVerifyAll: together or alone, in lanes or not, each check has the error that VerifyDigest gives it, or Verify where it has the message.
 func TestVerifyAll(t *testing.T) {
-	digest := sha256.Sum256([]byte("content"))
+	message := []byte("content")
+	digest := sha256.Sum256(message)
 	type maker func() (*PublicKey, Algorithm, []byte)
 	pkcs1 := Algorithm{Scheme: RSASSA_PKCS1_V15, Hash: crypto.SHA256}
 	pss := Algorithm{Scheme: RSASSA_PSS, Hash: crypto.SHA256, MGFHash: crypto.SHA256, SaltLength: 32}
@@ -60,13 +61,16 @@ func TestVerifyAll(t *testing.T) {
 		{func(c *Check) { c.Digest = append([]byte{1}, c.Digest[1:]...) }, ErrInvalid},
 		{func(c *Check) { c.Algorithm = Algorithm{} }, ErrUnknown},
 		{func(c *Check) { clear(c.Signature) }, ErrInvalid},
+		{func(c *Check) { c.Message, c.Digest = message, nil }, nil},
+		{func(c *Check) { c.Message = []byte("other content") }, ErrInvalid},
+		{func(c *Check) { c.Message, c.Algorithm.Hash = message, crypto.RIPEMD160 }, ErrUnknown},
 		{func(c *Check) { c.Signature = append([]byte{0xff, 0xff}, c.Signature[2:]...) }, ErrInvalid}, // of RSA: not below the modulus
 	}
 	for n := range 2 * len(makers) * len(spoil) {
 		checks, wants := make([]Check, n), make([]error, n)
 		for i := range checks {
 			key, a, s := makers[(n+i)%len(makers)]()
-			checks[i] = Check{key, a, append([]byte(nil), digest[:]...), s}
+			checks[i] = Check{Key: key, Algorithm: a, Digest: append([]byte(nil), digest[:]...), Signature: s}
 			how := spoil[(n*7+i/len(makers))%len(spoil)]
 			how.change(&checks[i])
 			wants[i] = how.want
@@ -74,7 +78,11 @@ func TestVerifyAll(t *testing.T) {
 		errs := make([]error, n)
 		VerifyAll(checks, errs)
 		for i, c := range checks {
-			if alone := c.Key.VerifyDigest(c.Algorithm, c.Digest, c.Signature); !errors.Is(errs[i], wants[i]) || !errors.Is(alone, wants[i]) {
+			alone := c.Key.VerifyDigest(c.Algorithm, c.Digest, c.Signature)
+			if c.Message != nil {
+				alone = c.Key.Verify(c.Algorithm, c.Message, c.Signature)
+			}
+			if !errors.Is(errs[i], wants[i]) || !errors.Is(alone, wants[i]) {
 				t.Fatalf("%d of %d: %s: together %v, alone %v, want %v", i, n, c.Key, errs[i], alone, wants[i])
 			}
 		}
@@ -94,7 +102,7 @@ func TestLanesAreWatched(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j := &eightlane.Job{Modulus: key.lanes, Signature: [eightlane.Size]byte(s)}
+	j := &eightlane.Job{Modulus: &key.lanes, Signature: [eightlane.Size]byte(s)}
 	eightlane.Raise(j)
 	right := j.Result
 	j.Result[100] ^= 1

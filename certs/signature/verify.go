@@ -23,25 +23,29 @@ var (
 
 // Verify checks a signature over a message. It returns nil, ErrInvalid or ErrUnknown.
 func (k *PublicKey) Verify(a Algorithm, message, signature []byte) error {
-	digest, err := a.Digest(message)
+	var room [maxDigest]byte
+	digest, err := a.digest(room[:0], message)
 	if err != nil {
 		return err
 	}
 	return k.VerifyDigest(a, digest, signature)
 }
 
-// Digest is the digest of a message under the algorithm's hash. The error is ErrUnknown.
-func (a Algorithm) Digest(message []byte) ([]byte, error) {
+// maxDigest is the length of the longest digest, in octets.
+const maxDigest = 64
+
+// digest appends the digest of a message under the algorithm's hash. The error is ErrUnknown.
+func (a Algorithm) digest(to, message []byte) ([]byte, error) {
 	switch {
 	case a.Hash == crypto.SHA256: // nearly always, and so without a hash.Hash
 		sum := sha256.Sum256(message)
-		return sum[:], nil
+		return append(to, sum[:]...), nil
 	case !a.Hash.Available():
 		return nil, ErrUnknown
 	}
 	h := a.Hash.New()
 	h.Write(message)
-	return h.Sum(nil), nil
+	return h.Sum(to), nil
 }
 
 // VerifyDigest checks a signature over a message of which only the digest is known.

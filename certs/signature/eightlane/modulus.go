@@ -17,7 +17,7 @@ const (
 	words    = Size / 8
 )
 
-// Modulus is one prepared for eight lanes. It is immutable.
+// Modulus is one that is prepared for eight lanes. Once it is, nothing changes it.
 type Modulus struct {
 	n  [limbs]uint64
 	k0 uint64 // -n⁻¹ mod 2⁵²
@@ -25,12 +25,21 @@ type Modulus struct {
 	be [Size]byte
 }
 
-// NewModulus prepares a modulus, big-endian; nil if it is not odd or not of exactly 2048 bits.
+// NewModulus prepares a modulus; nil where Prepare refuses it.
 func NewModulus(n []byte) *Modulus {
-	if len(n) != Size || n[0]&0x80 == 0 || n[Size-1]&1 == 0 {
+	m := new(Modulus)
+	if !m.Prepare(n) {
 		return nil
 	}
-	m := &Modulus{be: [Size]byte(n)}
+	return m
+}
+
+// Prepare takes a modulus, big-endian; false if it is not odd or not of exactly 2048 bits.
+func (m *Modulus) Prepare(n []byte) bool {
+	if len(n) != Size || n[0]&0x80 == 0 || n[Size-1]&1 == 0 {
+		return false
+	}
+	m.be = [Size]byte(n)
 	w := toWords(&m.be)
 	toLimbs(&m.n, &w)
 	// Newton's iteration: each step doubles the bits that are right, of which n, being odd, has three.
@@ -41,8 +50,11 @@ func NewModulus(n []byte) *Modulus {
 	m.k0 = -inverse & limbMask
 	r2 := montgomerySquare(&w)
 	toLimbs(&m.r2, &r2)
-	return m
+	return true
 }
+
+// Octets are the modulus, big-endian; they are only to be read.
+func (m *Modulus) Octets() []byte { return m.be[:] }
 
 // toWords reads big-endian octets as words, the least significant first.
 func toWords(b *[Size]byte) (w [words]uint64) {
