@@ -24,7 +24,7 @@ const (
 func (d door) String() string { return []string{"grpc", "http"}[d] }
 
 // The metadata by which the HTTP door tells about the TLS client of its caller. Only the
-// server in memory reads them; a header of an HTTP caller never becomes one (gateway.go).
+// way within reads them; a header of an HTTP caller never becomes one (gateway.go).
 const (
 	forwardedPin = "tashika-http-client-spki"
 	forwardedSAN = "tashika-http-client-san"

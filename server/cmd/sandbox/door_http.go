@@ -53,6 +53,16 @@ func (d *httpDoor) challenge(ctx context.Context, party, use string) ([]byte, er
 }
 
 func (d *httpDoor) verify(ctx context.Context, p presentation) (answer, error) {
+	var out verdict
+	started := time.Now()
+	if err := d.post(ctx, p.party, "/v1:verify", p.json(), &out); err != nil {
+		return answer{}, err
+	}
+	return out.answer(time.Since(started)), nil
+}
+
+// json is the presentation as a caller writes it.
+func (p presentation) json() map[string]any {
 	request := map[string]any{"use": p.use}
 	for name, value := range map[string][]byte{"certificate": p.certificate, "signature": p.signature,
 		"challenge": p.challenge, "content": p.content, "cmsSignedData": p.cms} {
@@ -65,20 +75,51 @@ func (d *httpDoor) verify(ctx context.Context, p presentation) (answer, error) {
 			request[name] = value
 		}
 	}
-	var out struct {
-		Verdict          string
-		Reasons          []struct{ ID string }
-		Guidance         struct{ Text struct{ JA, EN string } }
-		HolderAttributes *struct{ CommonName struct{ Text string } }
-	}
-	started := time.Now()
-	if err := d.post(ctx, p.party, "/v1:verify", request, &out); err != nil {
-		return answer{}, err
-	}
-	a := answer{verdict: strings.TrimPrefix(out.Verdict, "VERDICT_"), ja: out.Guidance.Text.JA, en: out.Guidance.Text.EN,
-		elapsed: time.Since(started), hasFour: out.HolderAttributes != nil && out.HolderAttributes.CommonName.Text != ""}
-	for _, r := range out.Reasons {
+	return request
+}
+
+// verdict is what a caller reads of an answer.
+type verdict struct {
+	Verdict          string
+	Reasons          []struct{ ID string }
+	Guidance         struct{ Text struct{ JA, EN string } }
+	HolderAttributes *struct{ CommonName struct{ Text string } }
+}
+
+func (v *verdict) answer(elapsed time.Duration) answer {
+	a := answer{verdict: strings.TrimPrefix(v.Verdict, "VERDICT_"), ja: v.Guidance.Text.JA, en: v.Guidance.Text.EN,
+		elapsed: elapsed, hasFour: v.HolderAttributes != nil && v.HolderAttributes.CommonName.Text != ""}
+	for _, r := range v.Reasons {
 		a.reasons = append(a.reasons, r.ID)
 	}
-	return a, nil
+	return a
+}
+
+// batchDoor goes in through HTTP too, with what is presented between two that are none.
+type batchDoor struct{ *httpDoor }
+
+func (d batchDoor) name() string { return "batch" }
+
+func (d batchDoor) verify(ctx context.Context, p presentation) (answer, error) {
+	nothing := map[string]any{"use": p.use, "certificate": []byte("rubbish")}
+	var out struct {
+		Results []struct {
+			Response *verdict
+			Error    *struct {
+				Code    int
+				Message string
+			}
+		}
+	}
+	started := time.Now()
+	if err := d.post(ctx, p.party, "/v1:batchVerify", map[string]any{"requests": []any{nothing, p.json(), nothing}}, &out); err != nil {
+		return answer{}, err
+	}
+	if len(out.Results) != 3 || out.Results[0].Error == nil || out.Results[2].Error == nil {
+		return answer{}, fmt.Errorf("the results of a batch of three: %+v", out)
+	}
+	if e := out.Results[1].Error; e != nil || out.Results[1].Response == nil {
+		return answer{}, fmt.Errorf("no verdict: %+v", e)
+	}
+	return out.Results[1].Response.answer(time.Since(started)), nil
 }

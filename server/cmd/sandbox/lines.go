@@ -48,11 +48,15 @@ func (s *scene) printLines(w io.Writer) {
 	curl(kyc, "/v1:verify", body)
 	grpcurl(kyc, "tashika.v1.VerificationService/Verify", body)
 
-	fmt.Fprintln(w, "\n# 5. 紛失の届出、停止解除 / report the phone lost, lift the stop")
+	fmt.Fprintln(w, "\n# 5. まとめて、またはストリームで / several at once, and a stream: an answer for each")
+	curl(kyc, "/v1:batchVerify", `{"requests":[`+body+`,{"use":"`+useIdentity+`"}]}`)
+	grpcurl(kyc, "tashika.v1.VerificationService/VerifyStream", `{"id":1,"request":`+body+`} {"id":2,"request":`+body+`,"timeout":"2s"}`)
+
+	fmt.Fprintln(w, "\n# 6. 紛失の届出、停止解除 / report the phone lost, lift the stop")
 	curl(clinic, "/v1/sandbox/"+name+":playEvent", `{"event":"EVENT_REPORT_LOST"}`)
 	curl(clinic, "/v1/sandbox/"+name+":playEvent", `{"event":"EVENT_LIFT_STOP"}`)
 
-	fmt.Fprintln(w, "\n# 6. 失効情報の入手元、対応機種、API の説明 / sources, handsets, the API's description")
+	fmt.Fprintln(w, "\n# 7. 失効情報の入手元、対応機種、API の説明 / sources, handsets, the API's description")
 	fmt.Fprintf(w, "curl -s -H 'Authorization: Bearer %s' %s/v1/revocationSources\n", s.tokens[kiosk], http)
 	fmt.Fprintf(w, "curl -s -H 'Authorization: Bearer %s' '%s/v1/devices:check?model=Pixel%%2010'\n", s.tokens[kiosk], http)
 	fmt.Fprintf(w, "grpcurl -plaintext -H 'Authorization: Bearer %s' %s list\n", s.tokens[kiosk], grpc)

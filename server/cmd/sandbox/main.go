@@ -7,6 +7,8 @@
 //	go run ./server/cmd/sandbox                play the scenarios, then serve until Ctrl-C
 //	go run ./server/cmd/sandbox -once          play the scenarios, exit 1 if one is not as expected
 //	go run ./server/cmd/sandbox -once -json    the same, a line of JSON for each
+//	go run ./server/cmd/sandbox -once -doors stream,batch
+//	                                           the same through streams and batches
 //	go run ./server/cmd/sandbox -partitions 1741 -revoked 3000
 //	                                           the same in a country of 1,741 municipalities, whose 6,964 lists have 3,000
 //	                                           revoked each and are named by a manifest
@@ -20,6 +22,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -49,6 +53,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 	flags.SetOutput(stderr)
 	once := flags.Bool("once", false, "end after the scenarios; exit status 1 if one is not as expected")
 	asJSON := flags.Bool("json", false, "print one line of JSON for each scenario")
+	ways := flags.String("doors", "grpc,http", "ways in to play through: grpc, http, stream (VerifyStream), batch (BatchVerify over HTTP)")
 	var size size
 	flags.IntVar(&size.partitions, "partitions", 0, fmt.Sprintf("municipalities with lists of their own, up to %d; the country has %d (default the few that scenarios are about)", sandbox.MaxPartitions, sandbox.NationalPartitions))
 	flags.IntVar(&size.revoked, "revoked", 0, "revoked certificates more on each list")
@@ -85,6 +90,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 		return 3
 	}
 	defer s.close()
+	if err := s.choose(*ways); err != nil {
+		fmt.Fprintln(stderr, "sandbox:", err)
+		return 2
+	}
 	failed := s.playAll(ctx, *asJSON, stdout, progress)
 	if ctx.Err() != nil {
 		return 3
@@ -104,7 +113,21 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 	return 0
 }
 
-// playAll plays every scenario through both doors and returns how many were not as expected.
+// choose leaves the doors that are named.
+func (s *scene) choose(names string) error {
+	all := s.doors
+	s.doors = nil
+	for name := range strings.SplitSeq(names, ",") {
+		i := slices.IndexFunc(all, func(d door) bool { return d.name() == name })
+		if i < 0 {
+			return fmt.Errorf("-doors: there is no %q", name)
+		}
+		s.doors = append(s.doors, all[i])
+	}
+	return nil
+}
+
+// playAll plays every scenario through every door and returns how many were not as expected.
 func (s *scene) playAll(ctx context.Context, asJSON bool, stdout, progress io.Writer) (failed int) {
 	started := time.Now()
 	if !asJSON {

@@ -26,10 +26,10 @@ func openScene(t *testing.T) *scene {
 	return s
 }
 
-// TestEveryScenario is the first command of the README, for a machine.
+// TestEveryScenario is the first command of the README, for a machine, and through every way in.
 func TestEveryScenario(t *testing.T) {
 	var stdout, stderr bytes.Buffer
-	if code := run(t.Context(), []string{"-once", "-json"}, &stdout, &stderr); code != 0 {
+	if code := run(t.Context(), []string{"-once", "-json", "-doors", "grpc,http,stream,batch"}, &stdout, &stderr); code != 0 {
 		t.Errorf("exit status %d: %s", code, stderr.String())
 	}
 	seen := map[string]int{}
@@ -48,7 +48,7 @@ func TestEveryScenario(t *testing.T) {
 		seen[o.Scenario+" "+o.Transport]++
 	}
 	for _, c := range scenarios {
-		for _, transport := range []string{"grpc", "http"} {
+		for _, transport := range []string{"grpc", "http", "stream", "batch"} {
 			if seen[c.id+" "+transport] != 1 {
 				t.Errorf("%s by %s was told %d times", c.id, transport, seen[c.id+" "+transport])
 			}
@@ -115,7 +115,7 @@ func TestTheLinesWork(t *testing.T) {
 		t.Skip("neither curl nor grpcurl is installed")
 	}
 	challenge := ""
-	wants := []string{`"challenge"`, `"challenge"`, `"signature"`, "VERDICT_VALID", "VERDICT_VALID", "VERDICT_VALID", "VERDICT_VALID", `"phone"`, `"phone"`,
+	wants := []string{`"challenge"`, `"challenge"`, `"signature"`, "VERDICT_VALID", "VERDICT_VALID", "VERDICT_VALID", "VERDICT_VALID", "FIELD_INVALID", `"id": "2"`, `"phone"`, `"phone"`,
 		"STATE_STALE", "SUPPORT_SUPPORTED", "tashika.v1.VerificationService", `"swagger"`}
 	tried := 0
 	for line := range strings.Lines(out.String()) {

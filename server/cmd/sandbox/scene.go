@@ -26,6 +26,7 @@ import (
 	sandboxv1 "github.com/tashika-jp/tashika/proto/tashika/sandbox/v1"
 	"github.com/tashika-jp/tashika/server"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
 )
 
 // scene is the pretend world, the server and the ways into it.
@@ -38,15 +39,34 @@ type scene struct {
 	close  func()
 
 	mu     sync.Mutex
-	holder int
+	holder int // the next
+	marked int // the next of sandbox.Holders that may be one with substitute characters
 }
 
-// nextHolder is the next invented person.
+// nextHolder is the next invented person without substitute characters. Those who have some are few, and kept for the
+// scenarios that are about them.
 func (s *scene) nextHolder() sandbox.Holder {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.holder++
-	return sandbox.HolderN(s.holder - 1)
+	for {
+		s.holder++
+		if h := sandbox.HolderN(s.holder - 1); !marked(h) {
+			return h
+		}
+	}
+}
+
+// nextMarked is the next who has substitute characters.
+func (s *scene) nextMarked() sandbox.Holder {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, h := range sandbox.Holders()[s.marked:] {
+		s.marked++
+		if marked(h) && h.Municipality != staleMunicipality {
+			return h
+		}
+	}
+	panic(must{errors.New("there is nobody left who has substitute characters")})
 }
 
 // refresh makes the server fetch all lists now. What it refuses is part of some scenarios, and it says so
@@ -127,7 +147,7 @@ func open(ctx context.Context, size size, grpcAddress, httpAddress, jlisAddress 
 	} else {
 		s.refresh(ctx)
 	}
-	if s.doors, err = s.openDoors(); err != nil {
+	if err := s.openDoors(); err != nil {
 		s.close()
 		return nil, err
 	}
@@ -231,15 +251,21 @@ func (s *scene) gateway(ctx context.Context, mux *runtime.ServeMux, conn grpc.Cl
 	return sandboxv1.RegisterSandboxServiceHandlerClient(ctx, mux, sandboxv1.NewSandboxServiceClient(conn))
 }
 
-// openDoors makes a client for each relying party and a plain HTTP client for all.
-func (s *scene) openDoors() ([]door, error) {
+// openDoors makes a client for each relying party, a plain HTTP client for all, and a bare connection for streams.
+func (s *scene) openDoors() error {
 	g := &grpcDoor{clients: map[string]*client.Client{}}
 	for name, token := range s.tokens {
 		c, err := client.New(client.Config{Target: fmt.Sprint(s.server.GRPCAddr()), Token: token, PlaintextLoopback: true})
 		if err != nil {
-			return nil, err
+			return err
 		}
 		g.clients[name] = c
 	}
-	return []door{g, &httpDoor{base: "http://" + fmt.Sprint(s.server.HTTPAddr()), tokens: s.tokens}}, nil
+	conn, err := grpc.NewClient(s.server.GRPCAddr(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		return err
+	}
+	h := &httpDoor{base: "http://" + fmt.Sprint(s.server.HTTPAddr()), tokens: s.tokens}
+	s.doors = []door{g, h, newStreamDoor(conn, s.tokens), batchDoor{h}}
+	return nil
 }
