@@ -147,12 +147,21 @@ var failures = map[failure]struct {
 // UPPER_SNAKE_CASE, and a sentence. None of them has a value of the request in it.
 type violation struct{ field, reason, description string }
 
+// refusal is the error of a failure, with all that the caller is told.
+type refusal struct {
+	failure failure
+	answer  *status.Status
+}
+
+func (r *refusal) Error() string              { return r.answer.String() }
+func (r *refusal) GRPCStatus() *status.Status { return r.answer }
+
 // plain are the errors without anything particular to a call, made once: they are most
 // wanted when there is least time.
-var plain = func() map[failure]error {
-	out := make(map[failure]error, len(failures))
+var plain = func() map[failure]*refusal {
+	out := make(map[failure]*refusal, len(failures))
 	for f, row := range failures {
-		out[f] = f.status(row.retry, nil).Err()
+		out[f] = &refusal{f, f.status(row.retry, nil)}
 	}
 	return out
 }()
@@ -162,11 +171,11 @@ func fail(f failure, violations ...violation) error {
 	if len(violations) == 0 {
 		return plain[f]
 	}
-	return f.status(failures[f].retry, violations).Err()
+	return &refusal{f, f.status(failures[f].retry, violations)}
 }
 
 // failAfter is the error of a failure that passes after a time.
-func failAfter(f failure, retry time.Duration) error { return f.status(retry, nil).Err() }
+func failAfter(f failure, retry time.Duration) error { return &refusal{f, f.status(retry, nil)} }
 
 // status has every detail that fits (google/rpc/error_details.proto; AIP-193).
 func (f failure) status(retry time.Duration, violations []violation) *status.Status {
@@ -200,12 +209,11 @@ type trouble struct {
 
 func (t *trouble) Error() string              { return string(t.failure) + ": " + t.detail.Error() }
 func (t *trouble) Unwrap() error              { return t.detail }
-func (t *trouble) GRPCStatus() *status.Status { return status.Convert(plain[t.failure]) }
+func (t *trouble) GRPCStatus() *status.Status { return plain[t.failure].answer }
 
 // explained makes sure that an error has ErrorInfo and nothing that only the log may have.
 func explained(err error) error {
-	var own *trouble
-	if err == nil || errors.As(err, &own) {
+	if err == nil || failureOf(err) != "" {
 		return err
 	}
 	s, ok := status.FromError(err)
@@ -226,6 +234,19 @@ func explained(err error) error {
 		return fail(shuttingDown)
 	}
 	return &trouble{internal, err}
+}
+
+// failureOf is that of an error of ours; empty if it is another's.
+func failureOf(err error) failure {
+	var told *refusal
+	var own *trouble
+	switch {
+	case errors.As(err, &told):
+		return told.failure
+	case errors.As(err, &own):
+		return own.failure
+	}
+	return ""
 }
 
 // infoOf is the ErrorInfo of a status, or nil.

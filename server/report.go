@@ -13,17 +13,10 @@ import (
 // it is of the request but what closed sets have a name for.
 func (s *Server) report(c *call, err error) {
 	took := time.Since(c.started)
-	code, why := codes.OK, ""
-	if err != nil {
-		answer := status.Convert(err)
-		code = answer.Code()
-		if info := infoOf(answer); info != nil && info.GetDomain() == Domain {
-			why = info.GetReason()
-		}
-	}
-	s.metrics.observe(c, code, failure(why), took)
+	code, why := status.Code(err), failureOf(err)
+	s.metrics.observe(c, code, why, took)
 
-	level := levelOf(c, code, failure(why))
+	level := levelOf(c, code, why)
 	if !s.log.Enabled(c, level) {
 		return
 	}
@@ -37,7 +30,7 @@ func (s *Server) report(c *call, err error) {
 		attributes = append(attributes, slog.String("verdict", c.verdict), slog.Any("reasons", c.reasons))
 	}
 	if why != "" {
-		attributes = append(attributes, slog.String("failure", why))
+		attributes = append(attributes, slog.String("failure", string(why)))
 	}
 	var own *trouble
 	if errors.As(err, &own) {
@@ -47,7 +40,7 @@ func (s *Server) report(c *call, err error) {
 }
 
 // levelOf: our own trouble is an error, unless it is the orderly end of a stream; that somebody asks whether we are well is
-// nothing to note.
+// nothing to note, nor is each that we had no place for (tap).
 func levelOf(c *call, code codes.Code, why failure) slog.Level {
 	switch {
 	case c.method.kind == lasting && (why == streamEnded || why == shuttingDown):
@@ -55,7 +48,7 @@ func levelOf(c *call, code codes.Code, why failure) slog.Level {
 	case code == codes.Internal || code == codes.Unknown || code == codes.Unavailable || code == codes.DataLoss:
 		return slog.LevelError
 	}
-	if c.method.kind == public {
+	if c.method.kind == public || why == serverBusy {
 		return slog.LevelDebug
 	}
 	return slog.LevelInfo
