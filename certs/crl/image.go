@@ -39,6 +39,12 @@ type BuildOptions struct {
 	// NewHash makes the hash of what is signed; nil means crypto.Hash.New. A caller with processors to spare returns one that
 	// works beside the reading. It is asked once at most, and for the sum only if the list is well-formed.
 	NewHash func(crypto.Hash) hash.Hash
+	// Beside begins a task and returns how to wait for its end; nil means that it is done at once. A caller with processors to spare lets
+	// it go on beside the reading. Tasks write to Output and Scratch, two at a time at most, and have ended when Build returns.
+	Beside func(task func()) (wait func())
+	// Large is told of each piece of memory of 4 MiB or more before it is first written, and may ask the system for large pages there; nil
+	// means nobody. It must not change or keep it.
+	Large func(memory []byte)
 }
 
 // Build reads a list of any size in one pass and writes its index, in memory that does not grow with the list. It believes nothing:
@@ -54,7 +60,9 @@ func Build(src io.Reader, o BuildOptions) (l *List, size int64, err error) {
 	if newHash == nil {
 		newHash = crypto.Hash.New
 	}
-	w, t := windowOver(src, newHash), newTableWriter(o.Output, scratch)
+	w, t := windowOver(src, newHash), newTableWriter(o.Output, scratch, o.Beside)
+	t.large = o.Large
+	defer t.settle()
 	l = new(List)
 	switch err = l.read(w, t.add); {
 	case w.failed != nil:
@@ -73,7 +81,7 @@ func Build(src io.Reader, o BuildOptions) (l *List, size int64, err error) {
 // image is the image of a list that is in memory.
 func (l *List) image() (*Image, error) {
 	var out Memory
-	t := newTableWriter(&out, newMemory)
+	t := newTableWriter(&out, newMemory, nil)
 	read := List{Version: l.Version}
 	if err := read.readEntries(windowOn(l.RawEntries), int64(len(l.RawEntries)), t.add); err != nil {
 		return nil, err

@@ -47,7 +47,7 @@ func TestTableStorageFails(t *testing.T) {
 					return nil, errFault
 				}
 				return s, nil
-			}), 32, 8)
+			}, nil), 32, 8)
 			err := addAll(w, all)
 			if err == nil {
 				_, err = w.finish([]byte("of the caller"))
@@ -85,7 +85,7 @@ func TestTableStorageForgets(t *testing.T) {
 	r := seeded(7)
 	ordered, disordered := listings(r, "consecutive", 300), listings(r, "sparse", 300)
 	for name, storages := range map[string][2]Storage{"scratch": {&Memory{}, &forgetful{}}, "output": {&forgetful{}, &Memory{}}} {
-		w := small(newTableWriter(storages[0], func() (Storage, error) { return storages[1], nil }), 32, 8)
+		w := small(newTableWriter(storages[0], func() (Storage, error) { return storages[1], nil }, nil), 32, 8)
 		err := addAll(w, append(ordered, disordered...))
 		if err == nil {
 			_, err = w.finish(nil)

@@ -97,7 +97,7 @@ func TestTableWritesBeyond32Bits(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w := newBlockWriter(out)
+	w := newBlockWriter(out, nil)
 	w.at, w.buffer, w.blockSize = from, w.buffer[:0], 100
 	if err := s.merge(w.push); err != nil {
 		t.Fatal(err)

@@ -19,6 +19,27 @@ type source struct {
 	blocks  []block // not yet read
 	entries []record
 	next    int
+	kept    bool // wholly in memory, and of serial numbers of one length
+}
+
+// bounds are the first number of those of a length that a source has, and one that none is above; false if it has none. Shorter ones
+// were taken out before.
+func (s *source) bounds(length int) (first, last number, ok bool) {
+	if s.kept {
+		first, last = s.entries[0].number, s.entries[len(s.entries)-1].number
+		return first, last, first.length() == length
+	}
+	if len(s.blocks) == 0 || s.blocks[0].base.length() != length {
+		return first, last, false
+	}
+	for i := range s.blocks {
+		b := &s.blocks[i]
+		if b.base.length() != length {
+			break
+		}
+		last = b.base.add(number{lo: uint64(b.buckets)}.shl(uint(b.k)))
+	}
+	return s.blocks[0].base, last, true
 }
 
 // contender is the next entry of a source: the beginning of its number, then the source. So most matches are two numbers compared, without a
@@ -33,20 +54,15 @@ func (m *merger) merge(sources []source, length int, visit func([]record) error)
 	var most number
 	for i := range sources {
 		s := &sources[i]
-		if len(s.blocks) == 0 || s.blocks[0].base.length() != length {
+		first, last, ok := s.bounds(length)
+		if !ok {
 			continue
 		}
-		if len(m.sources) == 0 || s.blocks[0].base.less(m.least) {
-			m.least = s.blocks[0].base
+		if len(m.sources) == 0 || first.less(m.least) {
+			m.least = first
 		}
-		for j := range s.blocks {
-			b := &s.blocks[j]
-			if b.base.length() != length {
-				break
-			}
-			if end := b.base.add(number{lo: uint64(b.buckets)}.shl(uint(b.k))); most.less(end) {
-				most = end
-			}
+		if most.less(last) {
+			most = last
 		}
 		m.sources = append(m.sources, s)
 	}
@@ -130,7 +146,9 @@ func (m *merger) contender(i int) (contender, error) {
 	s := m.sources[i]
 	if s.next == len(s.entries) {
 		if len(s.blocks) == 0 || s.blocks[0].base.length() != m.least.length() {
-			s.entries, s.next = s.entries[:0], 0
+			if !s.kept {
+				s.entries, s.next = s.entries[:0], 0
+			}
 			return nobody, nil
 		}
 		b := &s.blocks[0]

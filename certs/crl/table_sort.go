@@ -3,6 +3,7 @@ package crl
 import (
 	"math/bits"
 	"slices"
+	"sort"
 )
 
 // sorter puts a run in order. It sorts words that begin with the bits in which the numbers differ and end with where the entry is: a
@@ -139,11 +140,13 @@ func sortWords(words, other []uint64, ends []int32, top uint) {
 	}
 }
 
-// runs are entries in order, several times over, in the scratch.
+// runs are entries in order, several times over, in memory or in the scratch.
 type runs struct {
 	storage Storage
+	keep    int // how many entries more may stay in memory
+	room    func(entries int) []record
 	at      int64
-	all     [][]block
+	all     []source
 	sorter  sorter
 	buffer  []byte // of reading
 	written []byte
@@ -171,11 +174,31 @@ func (s *runs) take(from *blockWriter) error {
 
 // write makes a run of entries.
 func (s *runs) write(entries []record) error {
+	if len(entries) > 0 && len(entries) <= s.keep && entries[0].length() > shortSerial {
+		s.keep -= len(entries)
+		return s.stay(entries)
+	}
+	s.keep = 0 // what came first has to be merged first
 	w := s.begin()
 	if err := s.sorter.sorted(entries, w.push); err != nil {
 		return err
 	}
 	return s.end(w)
+}
+
+// stay makes a run in memory: a source for each length of serial numbers.
+func (s *runs) stay(entries []record) error {
+	run := s.room(len(entries))
+	err := s.sorter.sorted(entries, func(batch []record) error {
+		run = append(run, batch...)
+		return nil
+	})
+	for start := 0; start < len(run); {
+		end := start + sort.Search(len(run)-start, func(i int) bool { return run[start+i].length() > run[start].length() })
+		s.all = append(s.all, source{entries: run[start:end:end], kept: true})
+		start = end
+	}
+	return err
 }
 
 // begin begins a run. Its blocks have one bucket each, because nobody looks anything up there.
@@ -187,7 +210,7 @@ func (s *runs) end(w *blockWriter) error {
 	err := w.flush()
 	s.at, s.written, s.counts = w.at, w.buffer, w.counts
 	if len(w.blocks) > 0 {
-		s.all = append(s.all, w.blocks)
+		s.all = append(s.all, source{blocks: w.blocks})
 	}
 	return err
 }
@@ -212,12 +235,8 @@ func readBlock(from Storage, b *block, counts []byte, buffer *[]byte, entries []
 func (s *runs) merge(visit func([]record) error) error {
 	s.sorter = sorter{}
 	m := merger{storage: s.storage, buffer: s.buffer}
-	sources := make([]source, len(s.all))
-	for i, blocks := range s.all {
-		sources[i].blocks = blocks
-	}
 	for length := 1; length <= maxSerial; length++ {
-		if err := m.merge(sources, length, visit); err != nil {
+		if err := m.merge(s.all, length, visit); err != nil {
 			return err
 		}
 	}

@@ -102,25 +102,38 @@ func listings(r *rand.Rand, shape string, n int) []listing {
 
 // small makes a writer's runs and blocks small.
 func small(w *tableWriter, run, block int) *tableWriter {
-	w.runSize, w.out.blockSize = run, block
+	w.runSize, w.out.blockSize, w.keep = run, block, 2*run
 	return w
+}
+
+// onGoroutine does a task on a goroutine of its own.
+func onGoroutine(task func()) (wait func()) {
+	done := make(chan struct{})
+	go func() { defer close(done); task() }()
+	return func() { <-done }
 }
 
 func inMemory() (Storage, error) { return &Memory{}, nil }
 
-// tableImage writes a table.
+// tableImage writes a table, with tasks at once and beside.
 func tableImage(t testing.TB, all []listing, run, block int) []byte {
 	t.Helper()
-	var m Memory
-	w := small(newTableWriter(&m, inMemory), run, block)
-	if err := addAll(w, all); err != nil {
-		t.Fatal(err)
+	var images [2]Memory
+	for i, how := range []func(func()) func(){nil, onGoroutine} {
+		m := &images[i]
+		w := small(newTableWriter(m, inMemory, how), run, block)
+		if err := addAll(w, all); err != nil {
+			t.Fatal(err)
+		}
+		size, err := w.finish([]byte("of the caller"))
+		if err != nil || size != int64(len(m.octets)) {
+			t.Fatal(size, len(m.octets), err)
+		}
 	}
-	size, err := w.finish([]byte("of the caller"))
-	if err != nil || size != int64(len(m.octets)) {
-		t.Fatal(size, len(m.octets), err)
+	if !bytes.Equal(images[0].octets, images[1].octets) {
+		t.Fatal("another table where tasks go on beside")
 	}
-	return m.octets
+	return images[0].octets
 }
 
 func addAll(w *tableWriter, all []listing) error {
@@ -261,7 +274,7 @@ func TestTableRefuses(t *testing.T) {
 		"a time before the year 0":  {[]byte{1}, minUnix - 1, 0},
 		"a time after 9999":         {[]byte{1}, maxUnix + 1, 0},
 	} {
-		if addAll(newTableWriter(&Memory{}, inMemory), []listing{l}) == nil {
+		if addAll(newTableWriter(&Memory{}, inMemory, nil), []listing{l}) == nil {
 			t.Error(name)
 		}
 	}
@@ -328,7 +341,7 @@ func TestTableAllocates(t *testing.T) {
 	}
 	out, scratch := Memory{make([]byte, 0, 8<<20)}, Memory{make([]byte, 0, 8<<20)}
 	if n := testing.AllocsPerRun(1, func() {
-		w := small(newTableWriter(&out, func() (Storage, error) { return &scratch, nil }), 20_000, 10_000)
+		w := small(newTableWriter(&out, func() (Storage, error) { return &scratch, nil }, nil), 20_000, 10_000)
 		if err := addAll(w, all); err != nil {
 			t.Fatal(err)
 		}
@@ -346,7 +359,7 @@ func BenchmarkTableBuild(b *testing.B) {
 			out, scratch := Memory{make([]byte, 0, 20*n)}, Memory{make([]byte, 0, 20*n)}
 			var size int64
 			for b.Loop() {
-				w := newTableWriter(&out, func() (Storage, error) { return &scratch, nil })
+				w := newTableWriter(&out, func() (Storage, error) { return &scratch, nil }, onGoroutine)
 				var serial [17]byte
 				for i := range n {
 					unix, why := made(kind, i, &serial)
@@ -370,7 +383,7 @@ func BenchmarkTableLookup(b *testing.B) {
 	for _, kind := range []string{"Dense", "Random"} {
 		for _, n := range []int{1_000_000, 10_000_000} {
 			out := Memory{make([]byte, 0, 20*n)}
-			w := newTableWriter(&out, inMemory)
+			w := newTableWriter(&out, inMemory, nil)
 			var serial [17]byte
 			for i := range n {
 				unix, why := made(kind, i, &serial)

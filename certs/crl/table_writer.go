@@ -5,21 +5,57 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
+	"unsafe"
 )
 
 // tableWriter makes a table of entries in any order, in memory that does not grow with them but for the directory. Entries in order go
-// straight to the output. Others are collected into runs, which are put in order and written to the scratch as blocks; the runs are then
-// merged into the output.
+// straight to the output. Others are collected into runs, which are put in order, the first of them in memory and the others in the scratch as
+// blocks; the runs are then merged into the output. Sorting, and making blocks, go on beside the reading where the caller offers it.
 type tableWriter struct {
 	out     *blockWriter
 	scratch func() (Storage, error)
 	runs    *runs
 	runSize int // runEntries, but that tests make it less
+	keep    int // keepEntries, likewise
+
+	// large is told of much memory before it is first written; nil: nobody is.
+	large func([]byte)
 
 	collected []record
+	sorting   task
+	spare     []record // what is collected into while the run before is sorted
 	last      number
 	ordered   bool // whatever was added is
 	begun     bool // with the output
+}
+
+// task is at most one thing going on beside. The zero value does it at once.
+type task struct {
+	beside func(func()) (wait func())
+	wait   func() // nil: nothing is going on
+	err    error  // of what was done
+}
+
+// do waits for the task before, and begins another unless that one failed.
+func (t *task) do(what func() error) error {
+	if err := t.settle(); err != nil {
+		return err
+	}
+	if t.beside == nil {
+		t.err = what()
+		return t.err
+	}
+	t.wait = t.beside(func() { t.err = what() })
+	return nil
+}
+
+// settle waits until nothing goes on.
+func (t *task) settle() error {
+	if t.wait != nil {
+		t.wait()
+		t.wait = nil
+	}
+	return t.err
 }
 
 const (
@@ -27,6 +63,12 @@ const (
 	runBlockEntries = 1024 // so that one block of each run fits the memory that a run had
 	runEntries      = 1 << runBits
 	runBits         = 18
+	// orderedEntries is how many entries in order are taken for a list in order. If they are not, what is in the output by then is a run.
+	orderedEntries = 1 << 14
+	// keepEntries is how many entries stay in memory when they were put in order, where serial numbers are long: a few million of
+	// these are a whole list, and the scratch would cost as much as the order. Of short ones there may be a hundred million, to be had in 64 MB.
+	keepEntries = 2 << 20
+	shortSerial = 8
 	// outputSize is how much is written at once, at a multiple of it: a file system that has large pages then keeps the file in such, and a
 	// look-up in the mapped file need not ask where a small one is.
 	outputSize = 2 << 20
@@ -39,10 +81,17 @@ var (
 	errReadBack   = errors.New("crl: the storage does not hold what was written")
 )
 
-// newTableWriter makes a writer to an output, from offset 0. The scratch is made if there are too many entries in disorder.
-func newTableWriter(out Storage, scratch func() (Storage, error)) *tableWriter {
-	return &tableWriter{scratch: scratch, runSize: runEntries, ordered: true,
-		out: newBlockWriter(out)}
+// newTableWriter makes a writer to an output, from offset 0. The scratch is made if there are too many entries in disorder. Whoever gives
+// beside, which may be nil, settles the writer before leaving it.
+func newTableWriter(out Storage, scratch func() (Storage, error), beside func(func()) (wait func())) *tableWriter {
+	return &tableWriter{scratch: scratch, runSize: runEntries, keep: keepEntries, ordered: true,
+		out: newBlockWriter(out, beside), sorting: task{beside: beside}}
+}
+
+// settle waits until nothing goes on beside.
+func (w *tableWriter) settle() {
+	_ = w.sorting.settle() // the error was told, or will never be asked for
+	_ = w.out.encoding.settle()
 }
 
 // add takes an entry. Of several with one serial number the graver stays: RFC 5280 does not say what a serial number
@@ -66,13 +115,25 @@ func (w *tableWriter) add(serial []byte, unix int64, why Reason) error {
 	return nil
 }
 
+// room is memory for so many entries.
+func (w *tableWriter) room(n int) []record {
+	entries := make([]record, 0, n)
+	if size := n * int(unsafe.Sizeof(record{})); w.large != nil && size >= largeMemory {
+		w.large(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(entries))), size))
+	}
+	return entries
+}
+
+// largeMemory is how many octets are much.
+const largeMemory = 4 << 20
+
 // grow makes place for another entry.
 func (w *tableWriter) grow() error {
 	n := cap(w.collected)
-	if n == w.runSize || w.ordered && w.begun {
+	if n == w.runSize || w.ordered && (w.begun || n >= orderedEntries) {
 		return w.flush()
 	}
-	w.collected = append(make([]record, 0, min(max(4*n, 64), w.runSize)), w.collected...)
+	w.collected = append(w.room(min(max(4*n, 64), w.runSize)), w.collected...)
 	return nil
 }
 
@@ -89,11 +150,22 @@ func (w *tableWriter) flush() error {
 	case w.runs == nil:
 		err = w.disorder()
 	}
-	if err == nil {
-		err = w.runs.write(w.collected)
+	if err != nil {
+		return err
 	}
-	w.collected = w.collected[:0]
-	return err
+	run := w.collected
+	if err := w.sorting.do(func() error { return w.runs.write(run) }); err != nil {
+		return err
+	}
+	if w.sorting.wait == nil {
+		w.collected = run[:0]
+		return nil
+	}
+	if w.spare == nil {
+		w.spare = w.room(cap(run))
+	}
+	w.collected, w.spare = w.spare[:0], run
+	return nil
 }
 
 // disorder begins with runs. What is in the output already is the first.
@@ -102,7 +174,7 @@ func (w *tableWriter) disorder() error {
 	if err != nil {
 		return err
 	}
-	w.runs = &runs{storage: s}
+	w.runs = &runs{storage: s, keep: w.keep, room: w.room}
 	if err := w.out.flush(); err != nil {
 		return err
 	}
@@ -110,7 +182,7 @@ func (w *tableWriter) disorder() error {
 		return err
 	}
 	size := w.out.blockSize
-	w.out = newBlockWriter(w.out.to)
+	w.out = newBlockWriter(w.out.to, w.sorting.beside)
 	w.out.blockSize = size
 	return nil
 }
@@ -124,8 +196,11 @@ func (w *tableWriter) finish(meta []byte) (size int64, err error) {
 	default:
 		err = w.flush()
 	}
+	if err == nil {
+		err = w.sorting.settle()
+	}
 	if err == nil && w.runs != nil {
-		w.collected = nil
+		w.collected, w.spare = nil, nil
 		err = w.runs.merge(w.out.push)
 	}
 	if err != nil {
@@ -142,13 +217,15 @@ type blockWriter struct {
 	blockSize int
 	buckets   int      // of a block, at most
 	pending   []record // of the next block
+	encoding  task     // of the block before; all that follows is its own
+	spare     []record // which is encoded
 	blocks    []block
 	counts    []byte // of all blocks
 	entries   int
 }
 
-func newBlockWriter(to Storage) *blockWriter {
-	return &blockWriter{to: to, buffer: make([]byte, headerSize), blockSize: blockEntries, buckets: blockEntries}
+func newBlockWriter(to Storage, beside func(func()) (wait func())) *blockWriter {
+	return &blockWriter{to: to, buffer: make([]byte, headerSize), blockSize: blockEntries, buckets: blockEntries, encoding: task{beside: beside}}
 }
 
 // push takes the next entries. Of two with the same serial number the graver stays.
@@ -169,6 +246,9 @@ func (w *blockWriter) push(entries []record) error {
 				}
 			}
 		}
+		if n := len(w.pending); n == cap(w.pending) { // by more than append does: what is outgrown was written for nothing
+			w.pending = append(make([]record, 0, max(4*n, 64)), w.pending...)
+		}
 		w.pending = append(w.pending, *r)
 	}
 	return nil
@@ -188,14 +268,25 @@ func (w *blockWriter) cut() error {
 	if len(w.pending) == 0 {
 		return nil
 	}
+	if err := w.encoding.settle(); err != nil {
+		return err
+	}
+	w.pending, w.spare = w.spare[:0], w.pending
+	return w.encoding.do(w.encode)
+}
+
+// encode makes a block of what was pending, and writes it.
+func (w *blockWriter) encode() error {
+	if len(w.spare) == blockEntries && cap(w.buffer) < outputSize { // there will be more such
+		w.buffer = append(make([]byte, 0, outputSize+blockEntries*int(unsafe.Sizeof(record{}))), w.buffer...)
+	}
 	start, counts := len(w.buffer), len(w.counts)
 	var b block
-	w.counts, w.buffer, b = encode(w.counts, w.buffer, w.pending, w.buckets)
+	w.counts, w.buffer, b = encode(w.counts, w.buffer, w.spare, w.buckets)
 	b.offset = w.at + int64(start)
 	b.checksum = sum(w.counts[counts:], w.buffer[start:])
 	w.blocks = append(w.blocks, b)
-	w.entries += len(w.pending)
-	w.pending = w.pending[:0]
+	w.entries += len(w.spare)
 	return w.write(outputSize)
 }
 
@@ -213,15 +304,23 @@ func (w *blockWriter) write(unit int) error {
 
 // flush writes all that was pushed.
 func (w *blockWriter) flush() error {
-	if err := w.cut(); err != nil {
+	if err := w.cutLast(); err != nil {
 		return err
 	}
 	return w.write(1)
 }
 
+// cutLast makes a block of what is pending, and waits for it.
+func (w *blockWriter) cutLast() error {
+	if err := w.cut(); err != nil {
+		return err
+	}
+	return w.encoding.settle()
+}
+
 // finish writes the rest of a table whose blocks are written.
 func (w *blockWriter) finish(meta []byte) (int64, error) {
-	if err := w.cut(); err != nil {
+	if err := w.cutLast(); err != nil {
 		return 0, err
 	}
 	directory := make([]byte, 0, len(w.blocks)*directorySize)

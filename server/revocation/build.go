@@ -169,7 +169,7 @@ func (d *draft) write(ctx context.Context, output crl.Storage, scratch func() (c
 		return 0, err
 	}
 	defer src.Close()
-	o := crl.BuildOptions{Output: output, Scratch: scratch}
+	o := crl.BuildOptions{Output: output, Scratch: scratch, Large: largePages}
 	if d.body.size > besideRing*besideChunk && runtime.GOMAXPROCS(0) > 1 {
 		var hashes []*beside
 		defer func() {
@@ -181,6 +181,11 @@ func (d *draft) write(ctx context.Context, output crl.Storage, scratch func() (c
 			b := newBeside(h.New())
 			hashes = append(hashes, b)
 			return b
+		}
+		o.Beside = func(task func()) (wait func()) {
+			done := make(chan struct{})
+			go func() { defer close(done); task() }()
+			return func() { <-done }
 		}
 	}
 	_, size, err := crl.Build(src, o)

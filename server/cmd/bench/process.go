@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -39,8 +40,9 @@ func inRole(ctx context.Context, role string, args ...string) (*exec.Cmd, error)
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, self, args...)
-	// All collect their garbage as tashikad does by default.
-	cmd.Env = append(os.Environ(), roleVariable+"="+role, "GOGC=400")
+	// All collect their garbage, and have places for goroutines, as tashikad does by default.
+	cmd.Env = append([]string{"GOMAXPROCS=" + strconv.Itoa(runtime.GOMAXPROCS(0)+2)}, os.Environ()...)
+	cmd.Env = append(cmd.Env, roleVariable+"="+role, "GOGC=400")
 	cmd.Stderr = os.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second

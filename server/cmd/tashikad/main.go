@@ -51,6 +51,7 @@ func run(path string, check bool) error {
 		return nil
 	}
 	tuneCollector()
+	spareProcessors()
 	quietLibraries()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package revocation
+
+// largePages: the system decides.
+func largePages([]byte) {}
