@@ -235,7 +235,7 @@ func TestStreamRubbish(t *testing.T) {
 		t.Fatal(err)
 	}
 	stream, err := r.conn.NewStream(as(kioskToken), &tashikav1.VerificationService_ServiceDesc.Streams[0],
-		tashikav1.VerificationService_VerifyStream_FullMethodName, grpc.ForceCodecV2(octets{wire.CodecV2}))
+		tashikav1.VerificationService_VerifyStream_FullMethodName, grpc.ForceCodecV2(octets(wire)))
 	if err != nil {
 		t.Fatal(err)
 	}
