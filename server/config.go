@@ -149,7 +149,8 @@ type Challenge struct {
 
 // Limits bound what can be used.
 type Limits struct {
-	// MaxConcurrent is the greatest number of calls at work; 0 means 1024. More are turned away at once.
+	// MaxConcurrent is the greatest number of calls and of items of streams and batches at work; 0 means 1024. More are turned away
+	// at once. Streams and batches spread over the half of it, and leave the rest to single calls.
 	MaxConcurrent int `yaml:"max_concurrent"`
 	// MaxMessageBytes is the greatest size of a request; 0 means 4194304, which holds the
 	// largest one: a CMS message with its content beside it. JSON may be a third larger, for its base64.

@@ -23,10 +23,10 @@ const maxStreams = 1024
 func (s *Server) openDoors() {
 	s.services, s.methods = map[string]bool{}, map[string]*method{}
 	s.unknownMethod = s.newMethod("unknown", ordinary)
-	s.verifyItem = s.newItem(tashikav1.VerificationService_VerifyStream_FullMethodName, ordinary)
-	s.verifyInside = s.newItem(tashikav1.VerificationService_BatchVerify_FullMethodName, inside)
-	s.statusItem = s.newItem(tashikav1.CertificateService_CheckStatusStream_FullMethodName, ordinary)
-	s.statusInside = s.newItem(tashikav1.CertificateService_BatchCheckStatus_FullMethodName, inside)
+	s.verifyItem = s.newItem(tashikav1.VerificationService_VerifyStream_FullMethodName)
+	s.verifyInside = s.newItem(tashikav1.VerificationService_BatchVerify_FullMethodName)
+	s.statusItem = s.newItem(tashikav1.CertificateService_CheckStatusStream_FullMethodName)
+	s.statusInside = s.newItem(tashikav1.CertificateService_BatchCheckStatus_FullMethodName)
 	network := []grpc.ServerOption{
 		grpc.MaxConcurrentStreams(maxStreams), grpc.MaxHeaderListSize(maxHeaderBytes), grpc.ConnectionTimeout(10 * time.Second),
 		// A kiosk is idle for hours, and a router forgets it. A connection ends after an hour so that load is spread anew, and
@@ -64,9 +64,9 @@ func (s *Server) register(behind *registrar) {
 }
 
 // newItem makes what is known of the items of a method, by which they are told in log and metrics.
-func (s *Server) newItem(full string, k kind) *method {
+func (s *Server) newItem(full string) *method {
 	full += "/item"
-	s.methods[full] = s.newMethod(strings.TrimPrefix(full, "/"), k)
+	s.methods[full] = s.newMethod(strings.TrimPrefix(full, "/"), inside)
 	return s.methods[full]
 }
 

@@ -28,9 +28,9 @@ const (
 	ordinary kind = iota
 	// public: nothing at all, not even credentials. Only grpc.health.v1.
 	public
-	// lasting: a stream of items, each of which has its own deadline and takes its own place.
+	// lasting: a stream of items, each of which has its own deadline and its own place.
 	lasting
-	// inside: an item of a batch, which is at work in a place that the batch has taken.
+	// inside: an item, whose place its stream or batch has taken.
 	inside
 )
 
@@ -97,6 +97,12 @@ func (s *Server) leave() { s.working.Add(-1) }
 // full says whether a call that came now would be turned away.
 func (s *Server) full() bool {
 	return s.working.Load() >= int64(s.state.Load().config.Limits.MaxConcurrent)
+}
+
+// crowded says whether half of the places are taken. From then on streams and batches spread no further, so that what is sent
+// by the million leaves the other half to single calls, for which people wait at a counter.
+func (s *Server) crowded() bool {
+	return s.working.Load() >= int64(s.state.Load().config.Limits.MaxConcurrent+1)/2
 }
 
 // admit takes one of the party's calls.

@@ -18,7 +18,7 @@ import (
 //
 // There is no goroutine for a message and no queue. Each worker receives an item, does it and sends its answer; one of them at a
 // time waits for the next item, one at a time sends. When the last that was free has taken an item, and there is room in the stream and
-// in the server, one more worker is begun, so that a busy stream has as many as its items need and an idle one has one. Where
+// in the server (crowded), one more worker is begun, so that a busy stream has as many as its items need and an idle one has one. Where
 // there is no room nobody receives, and HTTP/2's flow control holds the caller back: what is read is bounded by the
 // workers, what is not is in the connection's window. A caller that does not read its answers holds up its own workers, and
 // after a while its stream ends.
@@ -108,8 +108,12 @@ func (w *itemStream) close(why error) {
 // work is one worker.
 func (w *itemStream) work() {
 	var f frame
-	for w.receive(&f) {
-		w.serve(&f)
+	for {
+		placed, ok := w.receive(&f)
+		if !ok {
+			return
+		}
+		w.serve(&f, placed)
 		f.free()
 		if !w.next() {
 			return
@@ -117,12 +121,12 @@ func (w *itemStream) work() {
 	}
 }
 
-// receive waits for an item and accepts it; false ends the worker.
-func (w *itemStream) receive(f *frame) bool {
+// receive waits for an item and accepts it, if there is one: not ok ends the worker. The item is placed if there was a place for it.
+func (w *itemStream) receive(f *frame) (placed, ok bool) {
 	w.receiving.Lock()
 	defer w.receiving.Unlock()
 	if w.over() {
-		return false
+		return false, false
 	}
 	err := w.wire.RecvMsg(f)
 	w.mu.Lock()
@@ -135,7 +139,7 @@ func (w *itemStream) receive(f *frame) bool {
 	}
 	switch {
 	case w.closed:
-		return false
+		return false, false
 	case err != nil:
 		if !errors.Is(err, io.EOF) { // else the caller has said that this is all
 			w.end = err
@@ -144,16 +148,17 @@ func (w *itemStream) receive(f *frame) bool {
 		if w.busy == 0 {
 			close(w.finished)
 		}
-		return false
+		return false, false
 	}
 	w.moves.Add(1)
 	w.busy++
 	now := w.server.state.Load()
-	if w.busy == w.workers && w.workers < now.config.Limits.MaxInFlight && !w.server.full() {
+	placed = w.server.enter(now)
+	if w.busy == w.workers && w.workers < now.config.Limits.MaxInFlight && !w.server.crowded() {
 		w.workers++
 		go w.work()
 	}
-	return true
+	return placed, true
 }
 
 // over says whether the stream takes no more; the worker that asks goes.
@@ -174,7 +179,8 @@ func (w *itemStream) next() bool {
 	if w.closed && w.busy == 0 {
 		close(w.finished)
 	}
-	if w.closed || w.workers-w.busy > spare {
+	idle := w.workers - w.busy // with this one
+	if w.closed || idle > spare || idle > 1 && w.server.crowded() {
 		w.workers--
 		return false
 	}
@@ -182,21 +188,41 @@ func (w *itemStream) next() bool {
 }
 
 // serve does one item and sends the answer.
-func (w *itemStream) serve(f *frame) {
+func (w *itemStream) serve(f *frame, placed bool) {
+	answer := w.answer(f, placed)
+	if placed {
+		w.server.leave() // the caller may be slow to read
+	}
+	if answer == nil {
+		return
+	}
+	w.sending.Lock()
+	defer w.sending.Unlock()
+	if err := w.wire.SendMsg(&frame{answer}); err != nil {
+		w.close(err) // the caller has gone
+		return
+	}
+	w.moves.Add(1)
+}
+
+// answer does one item; nil if there is nothing to answer, because the stream is closed.
+func (w *itemStream) answer(f *frame, placed bool) (answer mem.BufferSlice) {
 	data := f.data.MaterializeToBuffer(mem.DefaultBufferPool())
 	defer data.Free()
 	id, err := itemID(data.ReadOnlyData())
 	if err != nil { // nobody could tell whose answer it is
 		w.close(fail(malformedRequest))
-		return
+		return nil
 	}
 	who, err := w.caller()
 	if err != nil {
 		w.close(err)
-		return
+		return nil
 	}
-	var answer mem.BufferSlice
 	err = w.server.guarded(who.item(who.state, w.item), func(c *call) error {
+		if !placed {
+			return fail(serverBusy)
+		}
 		out, err := w.do(c, data.ReadOnlyData(), id)
 		if err == nil {
 			answer, err = wire.Marshal(out)
@@ -206,16 +232,10 @@ func (w *itemStream) serve(f *frame) {
 	if err != nil {
 		if answer, err = wire.Marshal(w.refuse(id, status.Convert(err).Proto())); err != nil {
 			w.close(err)
-			return
+			return nil
 		}
 	}
-	w.sending.Lock()
-	defer w.sending.Unlock()
-	if err := w.wire.SendMsg(&frame{answer}); err != nil {
-		w.close(err) // the caller has gone
-		return
-	}
-	w.moves.Add(1)
+	return answer
 }
 
 // caller is the stream's call under the configuration that holds now: the caller is looked up again when that
@@ -254,7 +274,7 @@ func (s *Server) batch(c *call, n int, item *method, do func(c *call, i int) err
 	}
 	var helpers sync.WaitGroup
 	for range min(n, batchWorkers) - 1 {
-		if !s.enter(c.state) {
+		if s.crowded() || !s.enter(c.state) {
 			break
 		}
 		helpers.Go(func() {

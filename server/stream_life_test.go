@@ -20,9 +20,7 @@ import (
 	tashikav1 "github.com/tashika-jp/tashika/proto/tashika/v1"
 	"github.com/tashika-jp/tashika/server/revocation"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 )
 
@@ -405,13 +403,20 @@ func TestOverload(t *testing.T) {
 	}
 }
 
-// TestBatchTakesRoom: a batch has one place for certain and more where there are some, and gives all back.
-func TestBatchTakesRoom(t *testing.T) {
-	r, g := gated(t, func(c *Config) { c.Limits.MaxConcurrent = 4 })
-	in := &tashikav1.BatchCheckStatusRequest{}
+// TestManyLeaveRoom: streams and batches that have no end of items spread over half of the places, each has one for certain, and single calls have
+// the rest; then all is given back.
+func TestManyLeaveRoom(t *testing.T) {
+	const room = 8
+	r, g := gated(t, func(c *Config) { c.Limits.MaxConcurrent = room })
 	request := statusOf(newPhone(t))
-	for range 40 {
+	in := &tashikav1.BatchCheckStatusRequest{}
+	stream := r.statusStream(as(kioskToken))
+	for id := range uint64(40) {
 		in.Requests = append(in.Requests, request)
+		send(t, stream, &tashikav1.CheckStatusStreamRequest{Id: id, Request: request})
+	}
+	for range room / 2 { // the stream's
+		<-g.entered
 	}
 	var calls sync.WaitGroup
 	calls.Go(func() {
@@ -425,16 +430,30 @@ func TestBatchTakesRoom(t *testing.T) {
 			}
 		}
 	})
-	for range 4 {
+	<-g.entered // the batch's one
+	for range room/2 - 2 {
+		calls.Go(func() {
+			if _, err := r.certificates().CheckStatus(as(kioskToken), request); err != nil {
+				t.Errorf("a single call: %v", err)
+			}
+		})
 		<-g.entered
 	}
-	if _, err := r.certificates().CheckStatus(as(kioskToken), request); status.Code(err) != codes.ResourceExhausted {
-		t.Errorf("beside it: %v", err)
+	if got := g.at.Load(); got != room-1 {
+		t.Errorf("%d are at work", got)
 	}
 	close(g.leave)
 	calls.Wait()
-	r.settle()
-	if most := g.most.Load(); most != 4 {
-		t.Errorf("%d were at work at once", most)
+	for range 40 {
+		if a := next(t, stream); a.GetResponse() == nil {
+			t.Errorf("%v", a)
+		}
 	}
+	if err := stream.CloseSend(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stream.Recv(); !errors.Is(err, io.EOF) {
+		t.Error(err)
+	}
+	r.settle()
 }
