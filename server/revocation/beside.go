@@ -14,23 +14,22 @@ type beside struct {
 	chunk   []byte      // being filled
 	full    chan []byte // to the goroutine
 	empty   chan []byte // and back
-	done    chan struct{}
+	wait    func()      // for the goroutine
 	stopped bool
 }
 
 func newBeside(h hash.Hash) *beside {
-	b := &beside{Hash: h, full: make(chan []byte, besideRing), empty: make(chan []byte, besideRing), done: make(chan struct{})}
+	b := &beside{Hash: h, full: make(chan []byte, besideRing), empty: make(chan []byte, besideRing)}
 	for range besideRing {
 		b.empty <- make([]byte, 0, besideChunk)
 	}
 	b.chunk = <-b.empty
-	go func() {
-		defer close(b.done)
+	b.wait = humbly(func() {
 		for chunk := range b.full {
 			h.Write(chunk)
 			b.empty <- chunk[:0]
 		}
-	}()
+	})
 	return b
 }
 
@@ -64,5 +63,5 @@ func (b *beside) stop() {
 		b.stopped = true
 		close(b.full)
 	}
-	<-b.done
+	b.wait()
 }

@@ -140,7 +140,7 @@ func (d *draft) toFile(ctx context.Context, s *store) error {
 			t.discard()
 		}
 	}()
-	size, err := d.write(ctx, d.file, func() (crl.Storage, error) {
+	size, err := d.write(ctx, early{d.file.File}, func() (crl.Storage, error) {
 		t, err := s.newTemp()
 		if err != nil {
 			return nil, err
@@ -182,17 +182,26 @@ func (d *draft) write(ctx context.Context, output crl.Storage, scratch func() (c
 			hashes = append(hashes, b)
 			return b
 		}
-		o.Beside = func(task func()) (wait func()) {
-			done := make(chan struct{})
-			go func() { defer close(done); task() }()
-			return func() { <-done }
-		}
+		o.Beside = humbly
 	}
-	_, size, err := crl.Build(src, o)
+	var size int64
+	humbly(func() { _, size, err = crl.Build(src, o) })()
 	if src.failed != nil {
 		err = errors.Join(errUnreadable, src.failed)
 	}
 	return size, err
+}
+
+// early is a file whose octets are on their way to the disk as soon as they are written.
+type early struct{ *os.File }
+
+func (e early) WriteAt(p []byte, at int64) (int, error) {
+	n, err := e.File.WriteAt(p, at)
+	const worthIt = 1 << 20
+	if n >= worthIt {
+		startWriting(e.File, at, int64(n))
+	}
+	return n, err
 }
 
 // openImage opens the index in a file, which may be closed then. It is unmapped when nobody can reach the image any more.

@@ -107,7 +107,9 @@ func (c *conf) judge(ctx context.Context, s *Source, next *candidate, lists map[
 	found = all
 	admitted := c.admitted[digest] && (held == nil || !slices.Contains(held.about.Admitted, digest))
 	if held != nil && (len(found) == 0 || admitted) { // counting is dear
-		changed, err := crl.Plausible(ctx, index, before.index, s.Bounds)
+		var changed []reason.ID
+		var err error
+		humbly(func() { changed, err = crl.Plausible(ctx, index, before.index, s.Bounds) })()
 		switch {
 		case ctx.Err() != nil:
 			return nil, nil, ctx.Err()

@@ -1,6 +1,0 @@
-//go:build !linux
-
-package revocation
-
-// largePages: the system decides.
-func largePages([]byte) {}
