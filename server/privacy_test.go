@@ -51,6 +51,22 @@ func TestLogsAndMetricsArePrivate(t *testing.T) {
 			}
 		}
 	}
+	// The same through the other ways in, whose items are told of like calls.
+	stream := r.verifyStream(as(kycToken))
+	garbled := proto.CloneOf(kyc)
+	garbled.Certificate = garbled.Certificate[:900]
+	for i, request := range []*tashikav1.VerifyRequest{kyc, garbled, kiosk, cms} {
+		send(t, stream, &tashikav1.VerifyStreamRequest{Id: uint64(i), Request: request})
+	}
+	if err := stream.CloseSend(); err != nil {
+		t.Fatal(err)
+	}
+	if answers, err := rest(t, stream); len(answers) != 4 {
+		t.Fatal(err)
+	}
+	if _, err := r.verification().BatchVerify(as(kycToken), &tashikav1.BatchVerifyRequest{Requests: []*tashikav1.VerifyRequest{kyc, garbled, kiosk, cms}}); err != nil {
+		t.Fatal(err)
+	}
 	r.do("GET", "/v1/devices:check?model=SECRETMODEL&colour=SECRETCOLOUR", kioskToken, nil)
 	r.do("GET", "/v1/SECRETPATH", kioskToken, nil)
 
@@ -79,7 +95,7 @@ func TestLogsAndMetricsArePrivate(t *testing.T) {
 		!strings.Contains(told.String(), "CMS_FORMAT_FAILURE") {
 		t.Errorf("CMS is not told of enough: %s", log)
 	}
-	if strings.Count(log, `"msg":"call"`) < 15 || !strings.Contains(log, `"verdict":"VERDICT_VALID"`) || !strings.Contains(log, `"relying_party":"kyc"`) ||
+	if strings.Count(log, `VerifyStream/item"`) != 4 || strings.Count(log, `BatchVerify/item"`) != 4 || strings.Count(log, `"msg":"call"`) < 15 || !strings.Contains(log, `"verdict":"VERDICT_VALID"`) || !strings.Contains(log, `"relying_party":"kyc"`) ||
 		!strings.Contains(log, `"failure":"UNKNOWN_FIELD"`) || !strings.Contains(log, `CHALLENGE_REPLAYED`) {
 		t.Errorf("the log does not tell enough: %s", log)
 	}
