@@ -35,7 +35,7 @@ func oneVerification(t testing.TB) (der []byte, p certs.Presented, trust certs.T
 }
 
 func verifyDER(t testing.TB, der []byte, p certs.Presented, trust certs.Trust) {
-	c, err := pkix.ParseCertificate(der)
+	c, err := trust.Cache.Parse(der)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,6 +64,27 @@ func BenchmarkVerify(b *testing.B) {
 	der, p, trust := oneVerification(b)
 	b.ReportAllocs()
 	for b.Loop() {
+		verifyDER(b, der, p, trust)
+	}
+}
+
+// BenchmarkVerifyCached is one of a certificate that is remembered.
+func BenchmarkVerifyCached(b *testing.B) {
+	der, p, trust := oneVerification(b)
+	trust.Cache = certs.NewCache(4096)
+	b.ReportAllocs()
+	for b.Loop() {
+		verifyDER(b, der, p, trust)
+	}
+}
+
+// BenchmarkVerifyMissed is one of a certificate that is not remembered and takes the place of another: what a cache costs where it
+// is of no use.
+func BenchmarkVerifyMissed(b *testing.B) {
+	der, p, trust := oneVerification(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		trust.Cache = certs.NewCache(1)
 		verifyDER(b, der, p, trust)
 	}
 }

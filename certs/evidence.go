@@ -87,29 +87,42 @@ func (r *run) status(results []result, settled, confirmed bool) {
 	}
 }
 
-// signatures checks the issuer's and the holder's at once, because two cost no more than one (signature.VerifyAll).
+// signatures checks the issuer's and the holder's at once, because two cost no more than one (signature.VerifyAll). The issuer's is not
+// checked again if it is remembered as that of this very anchor.
 func (r *run) signatures() (confirmed, held bool) {
 	var checks [2]signature.Check
 	var errs [2]error
-	first, n := 0, 0 // the holder's is the first where the issuer's cannot be checked
-	issuer, issuerErr := chain.SignatureCheck(r.c, r.v.Issuer)
-	if issuerErr == nil {
-		checks[0], first, n = issuer, 1, 1
+	n := 0
+	var issuerErr error
+	remembered := r.known != nil && r.known.issuer == r.v.Issuer
+	if !remembered {
+		if checks[0], issuerErr = chain.SignatureCheck(r.c, r.v.Issuer); issuerErr == nil {
+			n = 1
+		}
 	}
-	s := r.p.Signature
-	if s != nil {
-		checks[first] = signature.Check{Key: r.key, Algorithm: s.Algorithm, Message: s.Message, Digest: s.Digest, Signature: s.Value}
+	holders := n
+	if s := r.p.Signature; s != nil {
+		checks[n] = signature.Check{Key: r.key, Algorithm: s.Algorithm, Message: s.Message, Digest: s.Digest, Signature: s.Value}
 		n++
 	}
 	signature.VerifyAll(checks[:n], errs[:n])
-	if issuerErr == nil {
+	if holders == 1 {
 		issuerErr = errs[0]
 	}
+	r.remember(remembered, issuerErr)
 	confirmed = r.check(CheckCertificateSignature, when(issuerErr != nil, reason.CertificateSignatureInvalid)...)
-	if s == nil {
+	if r.p.Signature == nil {
 		return confirmed, true
 	}
-	return confirmed, r.check(CheckHolderSignature, when(errs[first] != nil, reason.SigCryptoFailure)...)
+	return confirmed, r.check(CheckHolderSignature, when(errs[holders] != nil, reason.SigCryptoFailure)...)
+}
+
+// remember keeps a certificate whose issuer's signature was checked and right. One that came in a CMS message would keep all of that with it.
+func (r *run) remember(already bool, issuerErr error) {
+	r.t.Cache.count(already)
+	if r.t.Cache != nil && !already && issuerErr == nil && (r.p.Signature == nil || !r.p.Signature.CMS) {
+		r.t.Cache.put(&known{r.c, r.key, r.v.Issuer})
+	}
 }
 
 // result is what one method found: a status, or findings that leave it unknown.

@@ -47,6 +47,8 @@ type Trust struct {
 	Anchors    *anchors.Set
 	Revocation Revocation
 	Now        time.Time
+	// Cache of certificates; may be nil.
+	Cache *Cache
 }
 
 // Revocation is where the evidence of a status comes from.

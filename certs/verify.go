@@ -22,6 +22,9 @@ func Verify(ctx context.Context, p Presented, t Trust) *Verdict {
 	}
 	told.Profile, told.Time, told.Checks = t.Profile.Name(), t.Now, told.checks[:0]
 	r := &run{p: p, t: t, c: p.Certificate, v: &told.Verdict}
+	if r.known = t.Cache.find(r.c.Raw); r.known != nil {
+		r.c = r.known.certificate
+	}
 	r.challenge()
 	if !r.failed() {
 		r.certificate()
@@ -34,11 +37,12 @@ func Verify(ctx context.Context, p Presented, t Trust) *Verdict {
 
 // run is one verification under way.
 type run struct {
-	p   Presented
-	t   Trust
-	c   *pkix.Certificate
-	key *signature.PublicKey
-	v   *Verdict
+	p     Presented
+	t     Trust
+	c     *pkix.Certificate
+	known *known // what is remembered of c; nil if nothing
+	key   *signature.PublicKey
+	v     *Verdict
 
 	made [len(checkTable)]bool // by CheckID
 }
@@ -220,7 +224,12 @@ func (r *run) algorithms() {
 	algorithm, err := signature.FromIdentifier(r.c.SignatureAlgorithm)
 	refused := err != nil || !r.t.Profile.IssuerSignatures.Allows(algorithm)
 	r.check(CheckCertificateAlgorithm, when(refused, reason.CryptoConstraintsFailure)...)
-	key, err := signature.NewPublicKey(r.c.PublicKeyAlgorithm, r.c.PublicKey)
+	var key *signature.PublicKey
+	if r.known != nil {
+		key, err = r.known.key, nil
+	} else {
+		key, err = signature.NewPublicKey(r.c.PublicKeyAlgorithm, r.c.PublicKey)
+	}
 	r.key = key
 	r.check(CheckPublicKey, when(err != nil, reason.PublicKeyUnacceptable)...)
 	if s := r.p.Signature; s != nil {

@@ -48,6 +48,13 @@ func newWorldOf(t testing.TB, keys *sandbox.KeyPool) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.set = setOf(t, w.World)
+	return w
+}
+
+// setOf is a set of the anchors of a world.
+func setOf(t testing.TB, w *sandbox.World) *anchors.Set {
+	t.Helper()
 	c := anchors.Config{Set: "sandbox", Policies: map[profile.Kind][]pkix.OID{
 		profile.MobileSign: {pkix.MustOID(sandbox.PolicyMobileSign)},
 		profile.MobileAuth: {pkix.MustOID(sandbox.PolicyMobileAuth)},
@@ -59,10 +66,11 @@ func newWorldOf(t testing.TB, keys *sandbox.KeyPool) *world {
 		}
 		c.Sources = append(c.Sources, anchors.Source{DER: a.DER, CA: ca})
 	}
-	if w.set, err = anchors.New(c); err != nil {
+	set, err := anchors.New(c)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return w
+	return set
 }
 
 // keys are made beforehand, so that no test waits for them.

@@ -21,7 +21,7 @@ func (h *handlers) CheckStatus(ctx context.Context, r *tashikav1.CheckStatusRequ
 	if err != nil {
 		return nil, err
 	}
-	presented, err := present(p, r.GetCertificate(), r.GetRevocationMethod(), r.GetMaxAge())
+	presented, err := c.present(p, r.GetCertificate(), r.GetRevocationMethod(), r.GetMaxAge())
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ func (h *handlers) BatchCheckStatus(ctx context.Context, r *tashikav1.BatchCheck
 // verify identities: to others a certificate is a key and a status.
 func (h *handlers) Inspect(ctx context.Context, r *tashikav1.InspectRequest) (*tashikav1.InspectResponse, error) {
 	c := callOf(ctx)
-	x, err := parse(r.GetCertificate())
+	x, err := c.parse(r.GetCertificate())
 	if err != nil {
 		return nil, err
 	}

@@ -169,6 +169,9 @@ type Limits struct {
 	StreamIdle time.Duration `yaml:"stream_idle"`
 	// StreamAge is how long a stream lasts; 0 means 15m. Then what was accepted is answered, and the caller opens another.
 	StreamAge time.Duration `yaml:"stream_age"`
+	// CachedCertificates is about how many certificates are remembered whose issuer's signature was right, some 4 kB each (certs.Cache);
+	// nil means 4096, 0 none. Neither status nor validity is.
+	CachedCertificates *int `yaml:"cached_certificates"`
 	// ShutdownGrace is how long calls in flight may take to finish at the end; 0 means 30s.
 	ShutdownGrace time.Duration `yaml:"shutdown_grace"`
 }

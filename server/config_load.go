@@ -82,6 +82,10 @@ func (c *Config) complete() error {
 	or(&l.StreamIdle, 5*time.Minute)
 	or(&l.StreamAge, 15*time.Minute)
 	or(&l.ShutdownGrace, 30*time.Second)
+	if l.CachedCertificates == nil {
+		certificates := 4096
+		l.CachedCertificates = &certificates
+	}
 	or(&c.Log.Format, "json")
 	or(&c.Metrics.Address, "127.0.0.1:9464")
 	or(&c.Metrics.Plaintext, loopbackOnly)
@@ -165,6 +169,8 @@ func (l *Limits) check() error {
 		return errors.New("limits.stream_idle must be above max_deadline, for an item may take so long, and at most 24h")
 	case l.StreamAge < time.Second || l.StreamAge > 24*time.Hour:
 		return errors.New("limits.stream_age must be between 1s and 24h")
+	case *l.CachedCertificates < 0 || *l.CachedCertificates > 1<<20:
+		return errors.New("limits.cached_certificates must be between 0 and 1048576")
 	case l.ShutdownGrace < 0 || l.ShutdownGrace > 10*time.Minute:
 		return errors.New("limits.shutdown_grace must be at most 10m")
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/tashika-jp/tashika/certs"
 	"github.com/tashika-jp/tashika/certs/profile"
 	"github.com/tashika-jp/tashika/server/challenge"
 	"github.com/tashika-jp/tashika/server/revocation"
@@ -141,6 +142,10 @@ func (m *metrics) watch(s *Server) {
 			func(p *picture) float64 { return float64(p.challenges.Held) }},
 		{desc("tashika_challenges_capacity", "Greatest number of used, unexpired challenges in memory."), prometheus.GaugeValue,
 			func(p *picture) float64 { return float64(p.challenges.Capacity) }},
+		{desc("tashika_certificate_cache_hits_total", "Issuers' signatures that were not checked again since the last reload."), prometheus.CounterValue,
+			func(p *picture) float64 { return float64(p.cache.Hits) }},
+		{desc("tashika_certificate_cache_misses_total", "Issuers' signatures that were checked since the last reload."), prometheus.CounterValue,
+			func(p *picture) float64 { return float64(p.cache.Misses) }},
 	}, desc("tashika_revocation_sources", "Sources by state.", "state"),
 		desc("tashika_ocsp_circuits", "OCSP responders by circuit: closed, they are asked; open, they failed and are not.", "circuit"),
 		desc("tashika_revocation_visits_total", "Visits to sources since they are configured, by outcome.", "outcome"),
@@ -158,6 +163,7 @@ type picture struct {
 	now        time.Time
 	ready      bool
 	challenges challenge.Stats
+	cache      certs.CacheStats
 	progress   revocation.Progress
 	sources    []revocation.SourceState // of lists, those of the configuration
 	states     [revocation.OnDemand + 1]int
@@ -172,8 +178,9 @@ type picture struct {
 
 // take looks at everything once.
 func take(s *Server) *picture {
-	now := s.state.Load().config.Clock()
-	p := &picture{now: now, ready: s.ready(), challenges: s.challenges.Stats(), progress: s.evidence.Progress(), failing: map[revocation.Failure]int{}, refusals: s.evidence.Refusals()}
+	state := s.state.Load()
+	now := state.config.Clock()
+	p := &picture{now: now, cache: state.cache.Stats(), ready: s.ready(), challenges: s.challenges.Stats(), progress: s.evidence.Progress(), failing: map[revocation.Failure]int{}, refusals: s.evidence.Refusals()}
 	for _, source := range s.evidence.Sources() {
 		p.circuits[source.Circuit]++
 		if source.PartOf == "" {

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"sync"
 
+	"github.com/tashika-jp/tashika/certs"
 	"github.com/tashika-jp/tashika/certs/anchors"
 	"github.com/tashika-jp/tashika/certs/pkix"
 	"github.com/tashika-jp/tashika/certs/profile"
@@ -25,7 +27,9 @@ type state struct {
 	parties        *parties
 	devices        *device.List
 	fingerprintKey []byte
-	tls            *keys // nil: plaintext
+	fingerprinters *sync.Pool   // of *fingerprinter
+	tls            *keys        // nil: plaintext
+	cache          *certs.Cache // of this set of anchors
 	evidence       revocation.Config
 }
 
@@ -59,6 +63,8 @@ func newState(c Config, before *state) (*state, error) {
 		return nil, fmt.Errorf("server: %w", err)
 	}
 	s.evidence.Clock = c.Clock
+	s.fingerprinters = newFingerprinters(s.fingerprintKey)
+	s.cache = certs.NewCache(*c.Limits.CachedCertificates)
 	return s, nil
 }
 

@@ -2,7 +2,6 @@ package server
 
 import (
 	"encoding/hex"
-	"fmt"
 	"math/rand/v2"
 )
 
@@ -75,7 +74,13 @@ func lowerHex(s string) bool {
 }
 
 // header is the form of the answer.
-func (t trace) header() string { return fmt.Sprintf("00-%x-%x-%02x", t.id, t.span, t.flags&1) }
+func (t trace) header() string {
+	b := make([]byte, 0, 55)
+	b = hex.AppendEncode(append(b, "00-"...), t.id[:])
+	b = hex.AppendEncode(append(b, '-'), t.span[:])
+	b = hex.AppendEncode(append(b, '-'), []byte{t.flags & 1})
+	return string(b)
+}
 
 // String is the trace id, as in logs.
 func (t trace) String() string { return hex.EncodeToString(t.id[:]) }

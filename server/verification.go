@@ -52,7 +52,7 @@ func (h *handlers) Verify(ctx context.Context, r *tashikav1.VerifyRequest) (*tas
 	if err != nil {
 		return nil, err
 	}
-	presented, err := present(p, r.GetCertificate(), r.GetRevocationMethod(), r.GetMaxAge())
+	presented, err := c.present(p, r.GetCertificate(), r.GetRevocationMethod(), r.GetMaxAge())
 	if err != nil {
 		return nil, err
 	}
@@ -198,9 +198,9 @@ func (h *handlers) consume(ctx context.Context, c []byte, b challenge.Binding) (
 
 // present reads what a certificate is presented with. A certificate that cannot be read is the caller's mistake: there is nothing
 // to give a verdict about. There is none where it may be inside of a CMS message.
-func present(p *profile.Profile, der []byte, asked tashikav1.RevocationMethod, maxAge *durationpb.Duration) (out certs.Presented, err error) {
+func (c *call) present(p *profile.Profile, der []byte, asked tashikav1.RevocationMethod, maxAge *durationpb.Duration) (out certs.Presented, err error) {
 	if len(der) > 0 {
-		if out.Certificate, err = parse(der); err != nil {
+		if out.Certificate, err = c.parse(der); err != nil {
 			return out, err
 		}
 	}
@@ -214,12 +214,12 @@ func present(p *profile.Profile, der []byte, asked tashikav1.RevocationMethod, m
 }
 
 // parse reads a certificate. The parser's own words stay here: they may quote it.
-func parse(der []byte) (*pkix.Certificate, error) {
-	c, err := pkix.ParseCertificate(der)
+func (c *call) parse(der []byte) (*pkix.Certificate, error) {
+	x, err := c.state.cache.Parse(der)
 	if err != nil {
 		return nil, fail(formatFailure, violation{"certificate", string(reason.FormatFailure), reason.Get(reason.FormatFailure).EN})
 	}
-	return c, nil
+	return x, nil
 }
 
 // verdict asks package certs, with one snapshot of everything.
@@ -228,7 +228,7 @@ func (h *handlers) verdict(ctx context.Context, c *call, p *profile.Profile, pre
 		return nil, err // nobody waits for it any more
 	}
 	v := certs.Verify(ctx, presented, certs.Trust{
-		Profile: p, Anchors: c.state.anchors, Revocation: h.server.evidence, Now: c.state.config.Clock(),
+		Profile: p, Anchors: c.state.anchors, Revocation: h.server.evidence, Now: c.state.config.Clock(), Cache: c.state.cache,
 	})
 	h.server.lanes.watch(h.server.log)
 	if err := ctx.Err(); err != nil {

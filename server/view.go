@@ -4,6 +4,8 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"hash"
+	"sync"
 	"time"
 
 	"github.com/tashika-jp/tashika/certs"
@@ -29,13 +31,29 @@ const fingerprintLabel = "tashika/fingerprint/v1"
 // fingerprint names a certificate to one relying party: what two of them keep cannot be joined, and the
 // serial number, which the law restricts, cannot be found from it without the key.
 func (c *call) fingerprint(der []byte) string {
-	h := hmac.New(sha256.New, c.state.fingerprintKey)
-	for _, part := range []string{fingerprintLabel, c.party.name} {
-		h.Write([]byte(part))
-		h.Write([]byte{0})
+	f := c.state.fingerprinters.Get().(*fingerprinter)
+	defer c.state.fingerprinters.Put(f)
+	f.b = f.b[:0]
+	for _, part := range [...]string{fingerprintLabel, c.party.name} {
+		f.b = append(append(f.b, part...), 0)
 	}
-	h.Write(der)
-	return hex.EncodeToString(h.Sum(nil))
+	f.mac.Reset()
+	f.mac.Write(f.b)
+	f.mac.Write(der)
+	f.b = f.mac.Sum(f.b[:0])
+	f.b = hex.AppendEncode(f.b, f.b)
+	return string(f.b[sha256.Size:])
+}
+
+// fingerprinter is the working space of one fingerprint: the state of a key is dear to make, cheap to reset.
+type fingerprinter struct {
+	mac hash.Hash
+	b   []byte
+}
+
+// newFingerprinters makes them for a key.
+func newFingerprinters(key []byte) *sync.Pool {
+	return &sync.Pool{New: func() any { return &fingerprinter{mac: hmac.New(sha256.New, key)} }}
 }
 
 // certificateView is what an answer says of a certificate: never its serial number or subject.
@@ -68,12 +86,14 @@ func guidanceView(g certs.Guidance) *tashikav1.Guidance {
 }
 
 func checkViews(checks []certs.Check) []*tashikav1.Check {
-	out := make([]*tashikav1.Check, len(checks))
+	views, out := make([]tashikav1.Check, len(checks)), make([]*tashikav1.Check, len(checks))
 	for i, c := range checks {
-		out[i] = &tashikav1.Check{Id: c.ID.String(), Outcome: outcomes[c.Outcome], SpecReference: c.ID.Spec()}
+		view := &views[i]
+		view.Id, view.Outcome, view.SpecReference = c.ID.String(), outcomes[c.Outcome], c.ID.Spec()
 		for _, id := range c.Reasons {
-			out[i].ReasonIds = append(out[i].ReasonIds, string(id))
+			view.ReasonIds = append(view.ReasonIds, string(id))
 		}
+		out[i] = view
 	}
 	return out
 }

@@ -237,7 +237,7 @@ func decodeString(tag asn1.Tag, b []byte) (text string, ok bool) {
 		width = 4
 	case asn1.T61String: // read as ISO 8859-1, as everybody does
 	default:
-		return string(b), true
+		return alias(b), true
 	}
 	var out strings.Builder
 	for ; len(b) > 0; b = b[width:] {
@@ -266,37 +266,62 @@ var attributeNames = []struct {
 
 // String is the form of RFC 4514: the last RDN first.
 func (n Name) String() string {
-	var rdns []string
+	type placed struct {
+		rdn int
+		Attribute
+	}
+	var ordinary [12]placed
+	all := ordinary[:0]
 	_ = n.walk(func(i int, a Attribute) { // a Name was checked when it was read
-		label := a.Type.String()
-		for _, known := range attributeNames {
-			if known.oid == a.Type {
-				label = known.name
-			}
-		}
-		text, isString := decodeString(a.Tag, a.Value)
-		if isString {
-			text = escapeValue(text)
-		} else {
-			text = "#" + hex.EncodeToString(append([]byte{byte(a.Tag), byte(len(a.Value))}, a.Value...))
-		}
-		if i == len(rdns) {
-			rdns = append(rdns, label+"="+text)
-		} else {
-			rdns[i] += "+" + label + "=" + text
-		}
+		all = append(all, placed{i, a})
 	})
-	slices.Reverse(rdns)
-	return strings.Join(rdns, ",")
+	var b strings.Builder
+	b.Grow(len(n))
+	for end := len(all); end > 0; {
+		start := end - 1
+		for start > 0 && all[start-1].rdn == all[end-1].rdn {
+			start--
+		}
+		if end < len(all) {
+			b.WriteByte(',')
+		}
+		for i, a := range all[start:end] {
+			if i > 0 {
+				b.WriteByte('+')
+			}
+			a.write(&b)
+		}
+		end = start
+	}
+	return b.String()
 }
 
-func escapeValue(s string) string {
-	var b strings.Builder
+// write is type and value in the form of RFC 4514.
+func (a Attribute) write(b *strings.Builder) {
+	label := ""
+	for i := range attributeNames {
+		if attributeNames[i].oid == a.Type {
+			label = attributeNames[i].name
+		}
+	}
+	if label == "" {
+		label = a.Type.String()
+	}
+	b.WriteString(label)
+	b.WriteByte('=')
+	if text, isString := decodeString(a.Tag, a.Value); isString {
+		writeEscaped(b, text)
+		return
+	}
+	fmt.Fprintf(b, "#%02x%02x%x", byte(a.Tag), byte(len(a.Value)), a.Value)
+}
+
+func writeEscaped(b *strings.Builder, s string) {
 	for i, r := range s {
 		switch {
 		case r == 0 || unicode.IsControl(r):
 			for _, c := range []byte(string(r)) {
-				fmt.Fprintf(&b, `\%02x`, c)
+				fmt.Fprintf(b, `\%02x`, c)
 			}
 			continue
 		case strings.ContainsRune(`"+,;<>\`, r), r == ' ' && (i == 0 || i == len(s)-1), r == '#' && i == 0:
@@ -304,7 +329,6 @@ func escapeValue(s string) string {
 		}
 		b.WriteRune(r)
 	}
-	return b.String()
 }
 
 // ParseName reads the form of RFC 4514 (values as UTF8String; no multi-valued RDN and
