@@ -14,10 +14,11 @@ import (
 var ErrNoDeadline = errors.New("client: the context has no deadline")
 
 // The bounds of repetition: with these, the waits of one call add up to at most 1.4 seconds
-// unless the server asks for more.
+// unless the server asks for more. CheckStatusAll, which has nobody waiting, goes on for as long as a check has time.
 const (
-	maxAttempts  = 4
-	firstBackoff = 200 * time.Millisecond
+	maxAttempts    = 4
+	firstBackoff   = 200 * time.Millisecond
+	longestBackoff = 6400 * time.Millisecond
 )
 
 // method is a method of the generated clients.
@@ -25,16 +26,21 @@ type method[Q, R any] func(context.Context, *Q, ...grpc.CallOption) (*R, error)
 
 // repeatable makes a call that may be made twice.
 func repeatable[Q, R any](ctx context.Context, c *Client, call method[Q, R], request *Q) (*R, error) {
+	return repeat(ctx, c, maxAttempts, call, request)
+}
+
+// repeat makes a call up to a number of times.
+func repeat[Q, R any](ctx context.Context, c *Client, attempts int, call method[Q, R], request *Q) (*R, error) {
 	deadline, _ := ctx.Deadline()
 	for attempt := 1; ; attempt++ {
 		response, err := once(ctx, call, request)
 		var failure *Error
-		if !errors.As(err, &failure) || !failure.temporary() || attempt == maxAttempts {
+		if !errors.As(err, &failure) || !failure.temporary() || attempt == attempts {
 			return response, err
 		}
 		// Half of the backoff is certain and half is chance: clients that failed together
 		// do not come back together, and none comes back sooner than the server asked.
-		backoff := firstBackoff << (attempt - 1)
+		backoff := min(firstBackoff<<min(attempt-1, 16), longestBackoff)
 		pause := failure.RetryAfter + backoff/2 + rand.N(backoff/2+1)
 		if pause >= time.Until(deadline) || c.wait(ctx, pause) != nil {
 			return nil, err

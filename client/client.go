@@ -15,6 +15,8 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
 )
 
 // Config says which server to ask, and as whom.
@@ -29,6 +31,10 @@ type Config struct {
 	// PlaintextLoopback gives up TLS, for a sandbox on this machine: the target must be
 	// "localhost:port" or a loopback address with its port.
 	PlaintextLoopback bool
+	// Unary makes every call by itself. Otherwise calls of Verify and of CheckStatus that are made at the same time
+	// share a stream of their own: see the package comment. It is for proxies that do not let streams through, and for
+	// whoever has to find each call in the logs of one.
+	Unary bool
 	// UserAgent comes before gRPC's own in the user-agent header, such as "kiosk/3.1".
 	UserAgent string
 }
@@ -41,6 +47,17 @@ type Client struct {
 	revocation   tashikav1.RevocationServiceClient
 	devices      tashikav1.DeviceServiceClient
 	wait         func(context.Context, time.Duration) error // before another attempt
+
+	// The two that may share streams, or not.
+	verify      method[tashikav1.VerifyRequest, tashikav1.VerifyResponse]
+	checkStatus method[tashikav1.CheckStatusRequest, tashikav1.CheckStatusResponse]
+	sharing     []sharer
+}
+
+// sharer is a shared of any method.
+type sharer interface {
+	close()
+	wait()
 }
 
 // New makes a client. It does not connect: the first call does.
@@ -53,18 +70,57 @@ func New(config Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{
+	return newClient(conn, config.Unary), nil
+}
+
+func newClient(conn *grpc.ClientConn, unary bool) *Client {
+	c := &Client{
 		conn:         conn,
 		verification: tashikav1.NewVerificationServiceClient(conn),
 		certificates: tashikav1.NewCertificateServiceClient(conn),
 		revocation:   tashikav1.NewRevocationServiceClient(conn),
 		devices:      tashikav1.NewDeviceServiceClient(conn),
 		wait:         wait,
-	}, nil
+	}
+	c.verify, c.checkStatus = c.verification.Verify, c.certificates.CheckStatus
+	if !unary {
+		c.share()
+	}
+	return c
+}
+
+// share lets calls share streams.
+func (c *Client) share() {
+	verify := (&shared[tashikav1.VerifyRequest, tashikav1.VerifyResponse]{
+		unary: c.verification.Verify,
+		open:  func(ctx context.Context) (grpc.ClientStream, error) { return c.verification.VerifyStream(ctx) },
+		item: func(id uint64, request *tashikav1.VerifyRequest, timeout *durationpb.Duration) proto.Message {
+			return &tashikav1.VerifyStreamRequest{Id: id, Request: request, Timeout: timeout}
+		},
+		answer: func() answer[tashikav1.VerifyResponse] { return &tashikav1.VerifyStreamResponse{} },
+	}).init()
+	status := (&shared[tashikav1.CheckStatusRequest, tashikav1.CheckStatusResponse]{
+		unary: c.certificates.CheckStatus,
+		open:  func(ctx context.Context) (grpc.ClientStream, error) { return c.certificates.CheckStatusStream(ctx) },
+		item: func(id uint64, request *tashikav1.CheckStatusRequest, timeout *durationpb.Duration) proto.Message {
+			return &tashikav1.CheckStatusStreamRequest{Id: id, Request: request, Timeout: timeout}
+		},
+		answer: func() answer[tashikav1.CheckStatusResponse] { return &tashikav1.CheckStatusStreamResponse{} },
+	}).init()
+	c.verify, c.checkStatus, c.sharing = verify.call, status.call, []sharer{verify, status}
 }
 
 // Close ends the connections. Calls in flight fail.
-func (c *Client) Close() error { return c.conn.Close() }
+func (c *Client) Close() error {
+	for _, s := range c.sharing {
+		s.close()
+	}
+	err := c.conn.Close()
+	for _, s := range c.sharing {
+		s.wait()
+	}
+	return err
+}
 
 func (c *Config) dialOptions() ([]grpc.DialOption, error) {
 	options := []grpc.DialOption{

@@ -50,6 +50,22 @@
 // service configuration from the resolver are switched off, so that no DNS record brings them
 // back.
 //
+// # One client, many calls
+//
+// There is no pool to manage and no stream to open: make one client and call it from as many goroutines as there
+// are. While calls of Verify, or of CheckStatus, are few, each goes by itself. Once several are under way at a time they share one stream, on
+// which a call costs a fraction; to the caller nothing is different: a deadline and a cancellation of its own, the same errors, the same
+// retries. At most 256 are on the stream, the others wait, in their own time. A stream without calls ends after a while. Where
+// none can be had, from an older server or through a proxy that does not let one through, calls go by themselves as before,
+// and it is tried again after a time. A call whose context has outgoing metadata goes by itself, as do large requests.
+//
+// If a stream breaks, nobody knows of a challenge that was on its way whether it was consumed: as above, such a call is
+// not repeated. If the server ends it in order, which it does after a time or to stop, it says by that that it
+// has not begun with what it did not answer, and those calls are made again where the caller does not notice.
+//
+// VerifyBatch and CheckStatusBatch put up to 256 into one call. CheckStatusAll is for the nightly check of all customers.
+// Config.Unary makes every call go by itself.
+//
 // # What it refuses
 //
 // A call without a deadline (ErrNoDeadline): at a counter, waiting for ever is a failure

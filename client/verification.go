@@ -52,6 +52,23 @@ var ErrSigned = errors.New("client: exactly one of Challenge, Content and Conten
 // Verify checks a certificate and a signature. With a challenge it is never repeated: see
 // the package comment.
 func (c *Client) Verify(ctx context.Context, v VerifyRequest) (*Result, error) {
+	request, err := v.message()
+	if err != nil {
+		return nil, err
+	}
+	var r *tashikav1.VerifyResponse
+	if v.Challenge != nil {
+		r, err = once(ctx, c.verify, request)
+	} else {
+		r, err = repeatable(ctx, c, c.verify, request)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return newVerification(r), nil
+}
+
+func (v *VerifyRequest) message() (*tashikav1.VerifyRequest, error) {
 	request := &tashikav1.VerifyRequest{
 		Use:                tashikav1.Use(v.Use),
 		Certificate:        v.Certificate,
@@ -78,19 +95,13 @@ func (c *Client) Verify(ctx context.Context, v VerifyRequest) (*Result, error) {
 	if !inside && signed != 1 || v.CMS != nil && (v.Challenge != nil || v.ContentDigest != nil) {
 		return nil, ErrSigned
 	}
-	var r *tashikav1.VerifyResponse
-	var err error
-	if v.Challenge != nil {
-		r, err = once(ctx, c.verification.Verify, request)
-	} else {
-		r, err = repeatable(ctx, c, c.verification.Verify, request)
-	}
-	if err != nil {
-		return nil, err
-	}
+	return request, nil
+}
+
+func newVerification(r *tashikav1.VerifyResponse) *Result {
 	result := newResult(r)
 	result.HolderAttributes = newHolderAttributes(r.GetHolderAttributes())
-	return result, nil
+	return result
 }
 
 // StatusRequest presents a certificate alone.
@@ -104,16 +115,20 @@ type StatusRequest struct {
 // CheckStatus checks kind, chain, validity and status of a certificate without a signature:
 // the later check (現況確認) of somebody verified before.
 func (c *Client) CheckStatus(ctx context.Context, s StatusRequest) (*Result, error) {
-	r, err := repeatable(ctx, c, c.certificates.CheckStatus, &tashikav1.CheckStatusRequest{
-		Use:              tashikav1.Use(s.Use),
-		Certificate:      s.Certificate,
-		RevocationMethod: tashikav1.RevocationMethod(s.Method),
-		MaxAge:           bound(s.MaxAge),
-	})
+	r, err := repeatable(ctx, c, c.checkStatus, s.message())
 	if err != nil {
 		return nil, err
 	}
 	return newResult(r), nil
+}
+
+func (s *StatusRequest) message() *tashikav1.CheckStatusRequest {
+	return &tashikav1.CheckStatusRequest{
+		Use:              tashikav1.Use(s.Use),
+		Certificate:      s.Certificate,
+		RevocationMethod: tashikav1.RevocationMethod(s.Method),
+		MaxAge:           bound(s.MaxAge),
+	}
 }
 
 // Inspect returns the server's parsed view of a certificate (DER), and no verdict.

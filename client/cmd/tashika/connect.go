@@ -34,7 +34,7 @@ func (i *invocation) connect() (c *client.Client, ctx context.Context, done func
 	i.flags.StringVar(&n.key, "key", "", "PEM `file` of its key")
 	i.flags.StringVar(&n.tokenFile, "token-file", "", "`file` of the bearer token")
 	i.flags.BoolVar(&n.plaintext, "plaintext", false, "no TLS; to a loopback address only")
-	i.flags.DurationVar(&n.timeout, "timeout", 10*time.Second, "how long to wait for the whole answer")
+	i.flags.DurationVar(&n.timeout, "timeout", 10*time.Second, "how long to wait for the whole answer; of a batch, for each")
 	if err := i.parse(); err != nil {
 		return nil, nil, nil, err
 	}
@@ -57,6 +57,7 @@ func (i *invocation) connect() (c *client.Client, ctx context.Context, done func
 	if c, err = client.New(config); err != nil {
 		return nil, nil, nil, usageError{err}
 	}
+	i.timeout = n.timeout
 	ctx, cancel := context.WithTimeout(i.ctx, n.timeout)
 	return c, ctx, func() { cancel(); _ = c.Close() }, nil
 }

@@ -53,7 +53,7 @@ func commands() []command {
 		{"verify", "-use USE -cert-file FILE -signature-file FILE (-challenge-file|-content-file|-digest-file) FILE\n" +
 			"  tashika verify -use USE -cms-file FILE [-content-file FILE] [-cert-file FILE]",
 			"verify a certificate and a signature, or a CMS message", verify},
-		{"status", "-use USE -cert-file FILE", "check a certificate and its status, without a signature (現況確認)", checkStatus},
+		{"status", "-use USE -cert-file FILE\n  tashika status -use USE -batch FILE", "check a certificate and its status, without a signature (現況確認); -batch for many", checkStatus},
 		{"inspect", "FILE...", "show certificates, offline; nothing is verified", inspect},
 		{"validate", "[-anchor FILE]... [flags] FILE...", "judge certificates or CMS messages of any PKI by the RFCs, offline; -batch for machines", validate},
 		{"crl inspect", "FILE...", "show revocation lists, offline; nothing is verified", crlInspect},
@@ -93,16 +93,17 @@ func main() {
 
 // invocation is one run of a subcommand.
 type invocation struct {
-	ctx    context.Context
-	args   []string
-	env    func(string) string
-	stdin  io.Reader
-	stdout io.Writer // for what is written before the end
-	flags  *flag.FlagSet
-	asJSON bool
-	colour bool
-	out    bytes.Buffer // written to stdout at the end, whole
-	stderr io.Writer
+	ctx     context.Context
+	args    []string
+	env     func(string) string
+	stdin   io.Reader
+	stdout  io.Writer // for what is written before the end
+	flags   *flag.FlagSet
+	asJSON  bool
+	colour  bool
+	timeout time.Duration // of those that connect
+	out     bytes.Buffer  // written to stdout at the end, whole
+	stderr  io.Writer
 }
 
 // usageError is a mistake of the one who types.

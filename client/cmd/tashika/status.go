@@ -19,11 +19,22 @@ func checkStatus(i *invocation) (int, error) {
 	i.statusFlags(&request.Use, &request.Method)
 	i.flags.DurationVar(&request.MaxAge, "max-age", 0, maxAgeUsage)
 	cert := i.flags.String("cert-file", "", certFileUsage)
+	batch := i.flags.String("batch", "", "`file` of JSON Lines, {\"id\": any, \"certificate\": base64 DER}; - for standard input. A line for a line comes, "+
+		"in the order in which they are ready")
 	c, ctx, done, err := i.connect()
 	if err != nil {
 		return exitError, err
 	}
 	defer done()
+	if i.given()["batch"] {
+		if i.given()["cert-file"] {
+			return exitUsage, usagef("-cert-file does not go with -batch")
+		}
+		if err := i.required("use"); err != nil {
+			return exitUsage, err
+		}
+		return i.checkBatch(c, request, *batch)
+	}
 	if err := i.required("use", "cert-file"); err != nil {
 		return exitUsage, err
 	}

@@ -2,6 +2,8 @@
 // services on a real loopback connection, whose answers a test writes as one function. It
 // exists because retries, metadata and certificates can only be believed when they went over a wire.
 //
+// The streams of items are the same function, asked for each item with the method's own name.
+//
 // It proves nothing about verification and is imported by tests only.
 package fake
 
@@ -14,6 +16,8 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
+	"io"
 	"math/big"
 	"net"
 	"slices"
@@ -26,6 +30,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -56,21 +61,24 @@ func Start(pki *PKI, answer Answer) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{Addr: listener.Addr().String()}
+	ask := func(ctx context.Context, request proto.Message, method string) (proto.Message, error) {
+		call := newCall(ctx, request, method)
+		s.mu.Lock()
+		s.calls = append(s.calls, call)
+		s.mu.Unlock()
+		return answer(call)
+	}
 	options := []grpc.ServerOption{grpc.UnaryInterceptor(
 		func(ctx context.Context, request any, info *grpc.UnaryServerInfo, _ grpc.UnaryHandler) (any, error) {
-			call := newCall(ctx, request.(proto.Message), info.FullMethod)
-			s.mu.Lock()
-			s.calls = append(s.calls, call)
-			s.mu.Unlock()
-			return answer(call)
+			return ask(ctx, request.(proto.Message), info.FullMethod)
 		})}
 	if pki != nil {
 		options = append(options, grpc.Creds(credentials.NewTLS(&tls.Config{
 			Certificates: []tls.Certificate{pki.server}, ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: pki.Roots})))
 	}
 	s.server = grpc.NewServer(options...)
-	tashikav1.RegisterVerificationServiceServer(s.server, tashikav1.UnimplementedVerificationServiceServer{})
-	tashikav1.RegisterCertificateServiceServer(s.server, tashikav1.UnimplementedCertificateServiceServer{})
+	tashikav1.RegisterVerificationServiceServer(s.server, verification{ask: ask})
+	tashikav1.RegisterCertificateServiceServer(s.server, certificates{ask: ask})
 	tashikav1.RegisterRevocationServiceServer(s.server, tashikav1.UnimplementedRevocationServiceServer{})
 	tashikav1.RegisterDeviceServiceServer(s.server, tashikav1.UnimplementedDeviceServiceServer{})
 	go func() { _ = s.server.Serve(listener) }() // ends with Stop
@@ -85,6 +93,62 @@ func newCall(ctx context.Context, request proto.Message, method string) Call {
 		call.Client = info.State.VerifiedChains[0][0].Subject.CommonName
 	}
 	return call
+}
+
+type asker func(ctx context.Context, request proto.Message, method string) (proto.Message, error)
+
+type verification struct {
+	tashikav1.UnimplementedVerificationServiceServer
+	ask asker
+}
+
+// VerifyStream answers an item after the other.
+func (v verification) VerifyStream(stream tashikav1.VerificationService_VerifyStreamServer) error {
+	return each(stream, func(item *tashikav1.VerifyStreamRequest) *tashikav1.VerifyStreamResponse {
+		a := &tashikav1.VerifyStreamResponse{Id: item.GetId()}
+		if r, err := v.ask(stream.Context(), item.GetRequest(), "VerifyStream"); err != nil {
+			a.Result = &tashikav1.VerifyStreamResponse_Error{Error: status.Convert(err).Proto()}
+		} else {
+			a.Result = &tashikav1.VerifyStreamResponse_Response{Response: r.(*tashikav1.VerifyResponse)}
+		}
+		return a
+	})
+}
+
+type certificates struct {
+	tashikav1.UnimplementedCertificateServiceServer
+	ask asker
+}
+
+// CheckStatusStream answers an item after the other.
+func (c certificates) CheckStatusStream(stream tashikav1.CertificateService_CheckStatusStreamServer) error {
+	return each(stream, func(item *tashikav1.CheckStatusStreamRequest) *tashikav1.CheckStatusStreamResponse {
+		a := &tashikav1.CheckStatusStreamResponse{Id: item.GetId()}
+		if r, err := c.ask(stream.Context(), item.GetRequest(), "CheckStatusStream"); err != nil {
+			a.Result = &tashikav1.CheckStatusStreamResponse_Error{Error: status.Convert(err).Proto()}
+		} else {
+			a.Result = &tashikav1.CheckStatusStreamResponse_Response{Response: r.(*tashikav1.CheckStatusResponse)}
+		}
+		return a
+	})
+}
+
+func each[Q, R any](stream grpc.BidiStreamingServer[Q, R], answer func(*Q) *R) error {
+	if err := stream.SendHeader(nil); err != nil {
+		return err
+	}
+	for {
+		item, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := stream.Send(answer(item)); err != nil {
+			return err
+		}
+	}
 }
 
 // Calls are the calls that arrived so far.
