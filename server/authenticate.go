@@ -43,8 +43,8 @@ func (s *Server) authenticate(c *call) failure {
 
 // claim is what a caller shows at the door; false if it cannot be read.
 func (d door) claim(ctx context.Context) (c claim, ok bool) {
-	md, _ := metadata.FromIncomingContext(ctx)
-	if authorization := md["authorization"]; len(authorization) > 0 {
+	// One value is asked for, because a copy is made of what is.
+	if authorization := metadata.ValueFromIncomingContext(ctx, "authorization"); len(authorization) > 0 {
 		scheme, token, _ := strings.Cut(authorization[0], " ")
 		// RFC 6750 section 2.1. Two of them would be one for us and another for a proxy.
 		if len(authorization) > 1 || !strings.EqualFold(scheme, "Bearer") || token == "" {
@@ -53,6 +53,7 @@ func (d door) claim(ctx context.Context) (c claim, ok bool) {
 		c.token = token
 	}
 	if d == httpDoor {
+		md, _ := metadata.FromIncomingContext(ctx)
 		c.forwarded(md)
 		return c, true
 	}

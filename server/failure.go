@@ -238,6 +238,9 @@ func explained(err error) error {
 
 // failureOf is that of an error of ours; empty if it is another's.
 func failureOf(err error) failure {
+	if err == nil {
+		return ""
+	}
 	var told *refusal
 	var own *trouble
 	switch {
