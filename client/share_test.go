@@ -191,7 +191,7 @@ func TestCancelledCallReturnsAtOnce(t *testing.T) {
 				return nil
 			}
 			timeouts.Store(string(item.GetRequest().GetCertificate()), item.GetTimeout().AsDuration())
-			time.AfterFunc(min(5*time.Second, item.GetTimeout().AsDuration()), func() {
+			time.AfterFunc(min(5*time.Second, item.GetTimeout().AsDuration()+time.Millisecond), func() {
 				sending.Lock()
 				defer sending.Unlock()
 				_ = stream.Send(answerTo(item))
