@@ -14,6 +14,8 @@ func mapFile(f *os.File, size int64) (data []byte, unmap func([]byte), err error
 	if size == 0 { // which cannot be mapped, and is no index
 		return nil, func([]byte) {}, nil
 	}
-	data, err = unix.Mmap(int(f.Fd()), 0, int(size), unix.PROT_READ, unix.MAP_SHARED)
+	if data, err = unix.Mmap(int(f.Fd()), 0, int(size), unix.PROT_READ, unix.MAP_SHARED); err == nil {
+		largePages(data) // a look-up touches few octets far apart, and each small page would have to be found first
+	}
 	return data, func(data []byte) { unix.Munmap(data) }, err
 }
