@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"crypto/x509"
+	"encoding/hex"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -101,7 +103,53 @@ func TestList(t *testing.T) {
 			if err != nil || !strings.Contains(string(said), "verify OK") {
 				t.Errorf("openssl: %v: %s", err, said)
 			}
+			agreesWithOpenSSL(t, openssl, path, ours)
 		})
+	}
+}
+
+// agreesWithOpenSSL compares the index of a list with what openssl reads of every entry: serial number, time and reason.
+func agreesWithOpenSSL(t *testing.T, openssl, path string, l *crl.List) {
+	t.Helper()
+	var image crl.Memory
+	data, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer data.Close()
+	if _, _, err := crl.Build(data, crl.BuildOptions{Output: &image}); err != nil {
+		t.Fatal(err)
+	}
+	opened, err := crl.OpenImage(image.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours := make(map[string]string)
+	for e, err := range opened.Entries() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		ours[strings.ToUpper(hex.EncodeToString(bytes.TrimLeft(e.Serial, "\x00")))] = e.RevocationTime.Format("Jan _2 15:04:05 2006 GMT") + " " + e.Reason.String()
+	}
+	text, err := exec.Command(openssl, "crl", "-in", path, "-inform", "DER", "-noout", "-text").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]string{"Key Compromise": "keyCompromise", "Affiliation Changed": "affiliationChanged", "Superseded": "superseded",
+		"Cessation Of Operation": "cessationOfOperation", "Certificate Hold": "certificateHold"}
+	theirs, serial := make(map[string]string), ""
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
+		if after, ok := strings.CutPrefix(line, "Serial Number: "); ok {
+			serial = after
+		} else if after, ok := strings.CutPrefix(line, "Revocation Date: "); ok {
+			theirs[serial] = after + " unspecified"
+		} else if name, ok := names[line]; ok && serial != "" {
+			theirs[serial] = strings.Replace(theirs[serial], "unspecified", name, 1)
+		}
+	}
+	if len(theirs) != l.EntryCount || !maps.Equal(ours, theirs) {
+		t.Errorf("openssl reads %d entries, the index has %d, and they differ", len(theirs), len(ours))
 	}
 }
 
