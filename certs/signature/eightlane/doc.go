@@ -17,3 +17,4 @@
 package eightlane
 
 //go:generate go run -modfile=../../../.tools/go.mod asm.go -out montmul_amd64.s -stubs montmul_amd64.go -pkg eightlane
+//go:generate go run -modfile=../../../.tools/go.mod pair_asm.go -out pair_amd64.s -stubs pair_stub_amd64.go -pkg eightlane

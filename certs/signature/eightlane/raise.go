@@ -90,7 +90,7 @@ func (v *vector) set(lane int, l *[limbs]uint64) {
 }
 
 // bench is where a group is raised. Whoever leads has it.
-var bench = alignedBench()
+var bench = aligned[workbench]()
 
 // workbench is laid out in whole cache lines.
 type workbench struct {
