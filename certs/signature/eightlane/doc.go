@@ -10,6 +10,7 @@
 // Lanes that fill are worth everything, lanes that wait are worth nothing. So nobody waits for a group to fill: who
 // comes while no group is under way starts one with whatever is there, and who comes meanwhile goes along with the next
 // (Raise). The more there is to do the fuller the groups are, without a clock.
+// Two signatures, as one verification has them, are raised at once without anybody else's by RaisePair: four lanes for each.
 //
 // What proves it: math/big and crypto/rsa over random and edge operands (limbs of all ones, top bits alone, s of 0, 1, n-1
 // and above), Wycheproof through package signature, and in production a sample checked again by package signature.

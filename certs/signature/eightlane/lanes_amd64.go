@@ -13,7 +13,7 @@ import (
 var Available = cpu.X86.HasAVX512F && cpu.X86.HasAVX512IFMA && selfTest(raise)
 
 // PairAvailable says that of RaisePair.
-var PairAvailable = cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512IFMA && cpu.X86.HasBMI2 && selfTest(inPairs)
+var PairAvailable = cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512IFMA && selfTest(inPairs)
 
 // aligned is a new T, which has no pointers, that begins with a cache line: a vector that straddles two costs twice.
 func aligned[T any]() *T {

@@ -7,20 +7,37 @@ import (
 	"sync"
 )
 
-// pairBench is where two signatures are raised: an array for both of each, limb after limb, so that a vector holds eight limbs of
-// one number. It is laid out in whole cache lines, as pair_asm.go knows it.
+const (
+	blocks = 4 // of a number that is raised with another
+	rows   = limbs / blocks
+)
+
+// pairVectors are two numbers, each of four blocks of ten limbs: a vector for each limb of a block, a lane for each
+// block, four of one number and four of the other. So all of a number is multiplied by a digit at once, and to move it down by a
+// limb only one vector has to be moved across lanes.
+type pairVectors [rows][2][blocks]uint64
+
+// pairBench is where two signatures are raised. It is laid out in whole cache lines, as pair_asm.go knows it.
 //
-// No limb overflows its 64 bits. A multiplication has a step for each limb of b. A step adds at most four products' halves
-// to a limb of the sum, each below 2⁵², and moves that limb down by one; so after at most 40 steps it is below 160·2⁵² < 2⁶⁰. Limb 0, apart in
-// a register, gets such a one and what limb 0 before it had to carry, (2⁶¹+2·2¹⁰⁴)/2⁵² < 2⁵⁴: below 2⁶¹. The sum at
-// the end has limbs below 2⁶¹, so the first carry is below 2⁹ and the second at most one; out of limb 39 there is none, since the
-// product is below 2n (multiply has why) < 2²⁰⁴⁹.
+// No limb overflows its 64 bits. A multiplication has a step for each limb of b. A step adds at most four halves of products
+// to a limb of the sum, each below 2⁵², and moves that limb down by one, and limb 0 adds its carry to limb 1. So after at most 40
+// steps a limb is below 160·2⁵² and a carry, which is therefore below 2⁸: below 2⁶⁰. At the end limbs are carried
+// exactly; out of limb 39 nothing is, since the product is below 2n (multiply has why) < 2²⁰⁴⁹.
 type pairBench struct {
-	n, r2, x, s [2][limbs]uint64
-	k0          [2]uint64
+	n, r2, x, s pairVectors
+	k0          [2][blocks]uint64
+	// Constants of the routine: the lanes of the first block for every lane, and what makes them those of the next.
+	digit, one [2][blocks]uint64
 }
 
-var pairs = sync.Pool{New: func() any { return aligned[pairBench]() }}
+var pairs = sync.Pool{New: func() any {
+	w := aligned[pairBench]()
+	for block := range blocks {
+		w.digit[1][block] = blocks
+		w.one[0][block], w.one[1][block] = 1, 1
+	}
+	return w
+}}
 
 // RaisePair raises a signature, or two (b may be nil), without waiting for anybody else's. It may be called from any
 // number of goroutines, where PairAvailable. One alone takes as long as two.
@@ -32,18 +49,42 @@ func RaisePair(a, b *Job) {
 	} else {
 		w.set(1, a)
 	}
-	raisePair(&w.n[0][0])
-	a.take(&w.x[0])
+	raisePair(&w.n[0][0][0])
+	a.take(w.x.get(0))
 	if b != nil {
-		b.take(&w.x[1])
+		b.take(w.x.get(1))
 	}
 	pairs.Put(w)
 }
 
 func (w *pairBench) set(i int, j *Job) {
-	s := toWords(&j.Signature)
-	toLimbs(&w.s[i], &s)
-	w.n[i], w.r2[i], w.k0[i] = j.Modulus.n, j.Modulus.r2, j.Modulus.k0
+	words := toWords(&j.Signature)
+	var s [limbs]uint64
+	toLimbs(&s, &words)
+	w.n.set(i, &j.Modulus.n)
+	w.r2.set(i, &j.Modulus.r2)
+	w.s.set(i, &s)
+	for block := range blocks {
+		w.k0[i][block] = j.Modulus.k0
+	}
+}
+
+func (v *pairVectors) set(i int, l *[limbs]uint64) {
+	for row := range rows {
+		for block := range blocks {
+			v[row][i][block] = l[block*rows+row]
+		}
+	}
+}
+
+func (v *pairVectors) get(i int) *[limbs]uint64 {
+	var l [limbs]uint64
+	for row := range rows {
+		for block := range blocks {
+			l[block*rows+row] = v[row][i][block]
+		}
+	}
+	return &l
 }
 
 // take takes the result, which is below twice the modulus.

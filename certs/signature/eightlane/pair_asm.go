@@ -10,190 +10,127 @@ import (
 )
 
 const (
-	limbs    = 40 // of 52 bits
 	limbBits = 52
-	vectors  = limbs / 8
-	octets   = 8 * limbs // of one number
+	blocks   = 4  // of each number, a lane for each
+	rows     = 10 // limbs of a block, a vector for each
 
-	// Where a pairBench has each of its numbers, two by two.
-	atN, atR2, atX, atS, atK0 = 0, 2 * octets, 4 * octets, 6 * octets, 8 * octets
+	// Where a pairBench has its vectors.
+	atN, atR2, atX, atS = 0, 64 * rows, 2 * 64 * rows, 3 * 64 * rows
+	atK0                = 4 * 64 * rows
+	atDigit, atOne      = atK0 + 64, atK0 + 2*64
 
 	squarings = 16
+
+	// Immediates of VPERMQ, which moves the lanes of each half: all get the first, each gets the next above it, or below it.
+	first, above, below = 0x00, 0x39, 0x90
+	// Lanes: the first of each half, all but the first, all but the last.
+	firsts, laters, earlier = 0x11, 0xee, 0x77
 )
 
-// number is one of the two that are worked on in turn.
-type number struct {
-	which  int
-	a, acc [vectors]VecVirtual // a and the sum of products, limb 0 of the sum elsewhere
-	low    GPVirtual           // limb 0 of the sum, with what it has to carry
-	b, k   VecVirtual          // the digit of b and that of n, in every lane
-}
-
-var (
-	w, digit, left GPVirtual
-	mask           GPVirtual
-	masks, zero    VecVirtual
-)
-
-func (x *number) at(array, vector int) Mem {
-	return Mem{Base: w, Disp: array + x.which*octets + 64*vector}
-}
-
-// begin clears the sum.
-func (x *number) begin() {
-	for j := range x.acc {
-		VPXORQ(x.acc[j], x.acc[j], x.acc[j])
-	}
-	XORQ(x.low, x.low)
-}
-
-// digits adds the lower halves of a·b_i and of n·k, where k makes limb 0 a multiple of 2^52.
-func (x *number) digits() {
-	b := Mem{Base: digit, Disp: x.which * octets}
-	high, l, h := GP64(), GP64(), GP64()
-	MOVQ(b, RDX)
-	VPBROADCASTQ(b, x.b)
-	MULXQ(x.at(atX, 0), l, high)
-	ADDQ(l, x.low)
-	ADCQ(U8(0), high)
-	MOVQ(x.low, RDX)
-	IMULQ(Mem{Base: w, Disp: atK0 + 8*x.which}, RDX)
-	VPBROADCASTQ(RDX, x.k) // only the lower 52 bits are multiplied
-	ANDQ(mask, RDX)
-	MULXQ(x.at(atN, 0), l, h)
-	ADDQ(l, x.low)
-	ADCQ(h, high)
-	SHRQ(U8(limbBits), high, x.low)
-	for j := range x.acc {
-		VPMADD52LUQ(x.a[j], x.b, x.acc[j])
-	}
-	for j := range x.acc {
-		VPMADD52LUQ(x.at(atN, j), x.k, x.acc[j])
-	}
-}
-
-// shift moves the sum down by a limb, and adds the upper halves.
-func (x *number) shift() {
-	for j := range x.acc {
-		above := zero
-		if j+1 < vectors {
-			above = x.acc[j+1]
-		}
-		VALIGNQ(U8(1), x.acc[j], above, x.acc[j])
-	}
-	l := GP64()
-	VMOVQ(x.acc[0].AsX(), l)
-	ADDQ(l, x.low)
-	for j := range x.acc {
-		VPMADD52HUQ(x.a[j], x.b, x.acc[j])
-	}
-	for j := range x.acc {
-		VPMADD52HUQ(x.at(atN, j), x.k, x.acc[j])
-	}
-}
-
-// carry makes a and x of the sum: limbs of 52 bits again.
-func (x *number) carry() {
-	lane0 := K()
-	one := GP32()
-	MOVL(U32(1), one)
-	KMOVB(one, lane0)
-	VPBROADCASTQ(x.low, lane0, x.acc[0])
-	var up [vectors]VecVirtual
-	for j := range x.acc {
-		up[j] = ZMM()
-		VPSRLQ(U8(limbBits), x.acc[j], up[j])
-		VPANDQ(masks, x.acc[j], x.acc[j])
-	}
-	for j := vectors - 1; j >= 0; j-- {
-		below := zero
-		if j > 0 {
-			below = up[j-1]
-		}
-		VALIGNQ(U8(7), below, up[j], up[j])
-		VPADDQ(up[j], x.acc[j], x.acc[j])
-	}
-	// What is left to carry is at most one of each limb: out of those above 2^52-1, through those of just that.
-	out, through, t := GP64(), GP64(), GP64()
-	for j := vectors - 1; j >= 0; j-- {
-		over, full := K(), K()
-		VPCMPUQ(U8(6), masks, x.acc[j], over)
-		VPCMPUQ(U8(0), masks, x.acc[j], full)
-		if j == vectors-1 {
-			KMOVB(over, out.As32())
-			KMOVB(full, through.As32())
-			continue
-		}
-		SHLQ(U8(8), out)
-		SHLQ(U8(8), through)
-		KMOVB(over, t.As32())
-		ORQ(t, out)
-		KMOVB(full, t.As32())
-		ORQ(t, through)
-	}
-	ADDQ(out, out)
-	ADDQ(through, out)
-	XORQ(through, out)
-	for j := range x.acc {
-		in := K()
-		KMOVB(out.As32(), in)
-		SHRQ(U8(8), out)
-		VPSUBQ(masks, x.acc[j], in, x.acc[j]) // adds one, but for 2^52
-		VPANDQ(masks, x.acc[j], x.a[j])
-		VMOVDQU64(x.a[j], x.at(atX, j))
-	}
+func lanes(set uint32) OpmaskVirtual {
+	r, k := GP32(), K()
+	MOVL(U32(set), r)
+	KMOVB(r, k)
+	return k
 }
 
 func main() {
 	ConstraintExpr("!noasm")
 	TEXT("raisePair", NOSPLIT, "func(w *uint64)")
-	Doc("raisePair sets x to s^65537 mod n for both numbers of the pairBench that w begins, up to one n too much. AVX-512 F, DQ and IFMA, and BMI2 are needed.")
+	Doc("raisePair sets x to s^65537 mod n for both numbers of the pairBench that w begins, up to one n too much. AVX-512 F, DQ and IFMA are needed.")
 	Pragma("noescape")
-	w = Load(Param("w"), GP64()).(GPVirtual)
-	digit, left, mask = GP64(), GP64(), GP64()
-	masks, zero = ZMM(), ZMM()
-	VPXORQ(zero, zero, zero)
-	MOVQ(U64(1<<limbBits-1), mask)
-	VPBROADCASTQ(mask, masks)
-	var pair [2]number
-	for i := range pair {
-		x := &pair[i]
-		x.which = i
-		x.low = GP64()
-		x.b, x.k = ZMM(), ZMM()
-		for j := range x.a {
-			x.a[j], x.acc[j] = ZMM(), ZMM()
-			VMOVDQU64(x.at(atS, j), x.a[j])
-			VMOVDQU64(x.a[j], x.at(atX, j))
-		}
+	w := Load(Param("w"), GP64())
+	at := func(base Register, array, i int) Mem { return Mem{Base: base, Disp: array + 64*i} }
+	mask, k0, one := ZMM(), ZMM(), ZMM()
+	bi, next, ki, carry := ZMM(), ZMM(), ZMM(), ZMM()
+	VPTERNLOGQ(U8(0xff), mask, mask, mask)
+	VPSRLQ(U8(64-limbBits), mask, mask)
+	VMOVDQU64(at(w, atK0, 0), k0)
+	VMOVDQU64(at(w, atOne, 0), one)
+	isFirst, isLater, isEarlier := lanes(firsts), lanes(laters), lanes(earlier)
+	var a, sum [rows]VecVirtual
+	for j := range a {
+		a[j], sum[j] = ZMM(), ZMM()
+		VMOVDQU64(at(w, atS, j), a[j])
 	}
 	// To the Montgomery form, the squarings, and times s: that takes the form off as well.
-	round := GP64()
+	round, b := GP64(), GP64()
 	MOVQ(U32(squarings+2), round)
-	LEAQ(Mem{Base: w, Disp: atR2}, digit)
+	LEAQ(at(w, atR2, 0), b)
+
 	Label("rounds")
-	for i := range pair {
-		pair[i].begin()
+	for j := range sum {
+		VPXORQ(sum[j], sum[j], sum[j])
 	}
-	MOVQ(U32(limbs), left)
-	Label("rows")
-	for i := range pair {
-		pair[i].digits()
+	block, digit := GP64(), ZMM()
+	MOVQ(U32(blocks), block)
+	VMOVDQU64(at(w, atDigit, 0), digit)
+	Label("blocks")
+	for j := range rows {
+		// The sum moves down by a limb in each row: which register is limb 0 of each block moves instead.
+		limb := func(i int) VecVirtual { return sum[(j+i)%rows] }
+		if j == 0 {
+			VPERMQ(at(b, 0, 0), digit, bi)
+			VPMADD52LUQ(a[0], bi, limb(0))
+		}
+		// ki makes limb 0 a multiple of 2^52.
+		VPXORQ(ki, ki, ki)
+		VPMADD52LUQ(k0, limb(0), ki)
+		VPERMQ(U8(first), ki, ki)
+		if j+1 < rows { // the next waits for this product, and that for nothing
+			VPERMQ(at(b, 0, j+1), digit, next)
+			VPMADD52LUQ(a[0], next, limb(1))
+		}
+		for i := 1; i < rows; i++ {
+			VPMADD52LUQ(a[i], bi, limb(i))
+		}
+		for i := range rows - 1 {
+			VPMADD52HUQ(a[i], bi, limb(i+1))
+		}
+		VPMADD52LUQ(at(w, atN, 0), ki, limb(0))
+		for i := 1; i < rows; i++ {
+			VPMADD52LUQ(at(w, atN, i), ki, limb(i))
+			VPMADD52HUQ(at(w, atN, i-1), ki, limb(i))
+			if i == 1 {
+				VPSRLQ_Z(U8(limbBits), limb(0), isFirst, carry)
+				VPADDQ(carry, limb(1), limb(1))
+				// What was the first limb of a block is now the last of the block below.
+				VPERMQ_Z(U8(above), limb(0), isEarlier, limb(0))
+			}
+		}
+		VPMADD52HUQ(a[rows-1], bi, limb(0))
+		VPMADD52HUQ(at(w, atN, rows-1), ki, limb(0))
+		bi, next = next, bi
 	}
-	for i := range pair {
-		pair[i].shift()
+	VPADDQ(one, digit, digit)
+	DECQ(block)
+	JNZ(LabelRef("blocks"))
+
+	// Limbs of 52 bits again. Out of a block goes a carry to the next, seldom more than into its first limb; else once more, at most
+	// as often as there are blocks.
+	Label("carry")
+	none := K()
+	for j := range sum {
+		if j > 0 {
+			VPADDQ(carry, sum[j], sum[j])
+		}
+		VPSRLQ(U8(limbBits), sum[j], carry)
+		VPANDQ(mask, sum[j], sum[j])
 	}
-	ADDQ(U8(8), digit)
-	DECQ(left)
-	JNZ(LabelRef("rows"))
-	for i := range pair {
-		pair[i].carry()
+	VPERMQ_Z(U8(below), carry, isLater, carry)
+	VPADDQ(carry, sum[0], sum[0])
+	VPCMPUQ(U8(6), mask, sum[0], none)
+	KORTESTB(none, none)
+	JNZ(LabelRef("carry"))
+	for j := range sum {
+		VMOVDQA64(sum[j], a[j])
+		VMOVDQU64(sum[j], at(w, atX, j))
 	}
-	LEAQ(Mem{Base: w, Disp: atX}, digit)
+	LEAQ(at(w, atX, 0), b)
 	DECQ(round)
 	CMPQ(round, U8(1))
 	JA(LabelRef("rounds"))
-	LEAQ(Mem{Base: w, Disp: atS}, digit)
+	LEAQ(at(w, atS, 0), b)
 	JEQ(LabelRef("rounds"))
 	VZEROUPPER()
 	RET()

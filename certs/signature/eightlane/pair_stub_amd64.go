@@ -4,7 +4,7 @@
 
 package eightlane
 
-// raisePair sets x to s^65537 mod n for both numbers of the pairBench that w begins, up to one n too much. AVX-512 F, DQ and IFMA, and BMI2 are needed.
+// raisePair sets x to s^65537 mod n for both numbers of the pairBench that w begins, up to one n too much. AVX-512 F, DQ and IFMA are needed.
 //
 //go:noescape
 func raisePair(w *uint64)
