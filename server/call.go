@@ -84,11 +84,16 @@ func (c *call) Done() <-chan struct{} {
 
 // Err implements context.Context.
 func (c *call) Err() error {
-	if err := c.Context.Err(); err != nil || c.deadline.IsZero() {
-		return err
+	if c.deadline.IsZero() {
+		return c.Context.Err()
 	}
-	if time.Now().Before(c.deadline) {
-		return nil
+	return c.errAt(time.Now())
+}
+
+// errAt is Err where the time is known.
+func (c *call) errAt(now time.Time) error {
+	if err := c.Context.Err(); err != nil || c.deadline.IsZero() || now.Before(c.deadline) {
+		return err
 	}
 	return context.DeadlineExceeded
 }

@@ -126,7 +126,7 @@ var routes = func() map[string][]string {
 // refuse answers a request that did not come as far as the guard, and tells of it as the guard does.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error, httpStatus int) {
 	c := s.arrived(r)
-	w.Header().Set(traceresponse, c.trace.header())
+	w.Header().Set(traceresponse, string(c.trace))
 	writeStatus(w, status.Convert(err), httpStatus)
 	s.report(c, err)
 }

@@ -8,7 +8,6 @@ import (
 	"runtime/debug"
 	"time"
 
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 )
 
@@ -37,7 +36,7 @@ const (
 // guard is the way in for every call, at both doors, unary and streamed. It returns what the caller is told.
 func (s *Server) guard(ctx context.Context, d door, m *method, work func(*call) error) error {
 	c := &call{Context: ctx, state: s.state.Load(), door: d, method: m, trace: newTrace(incoming(ctx, traceparent)), started: time.Now()}
-	_ = grpc.SetHeader(ctx, metadata.Pairs(traceresponse, c.trace.header())) // fails only after the header was sent
+	c.trace.tell(ctx)
 	return s.guarded(c, work)
 }
 
@@ -58,7 +57,7 @@ func (s *Server) guarded(c *call, work func(*call) error) (err error) {
 	if c.method.kind != lasting {
 		c.limit(0)
 	}
-	if err := c.Err(); err != nil {
+	if err := c.errAt(c.started); err != nil {
 		return err
 	}
 	// Authentication. Of an item it is that of its call.

@@ -133,7 +133,7 @@ type running struct {
 func start(t testing.TB, change func(*Config)) *running {
 	t.Helper()
 	c, log := testConfig(), &journal{}
-	c.Logger = slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	c.Logger = slog.New(newLines(log, slog.LevelDebug))
 	if change != nil {
 		change(&c)
 	}

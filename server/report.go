@@ -20,8 +20,7 @@ func (s *Server) report(c *call, err error) {
 	if !s.log.Enabled(c, level) {
 		return
 	}
-	attributes := make([]slog.Attr, 0, 10)
-	attributes = append(attributes, slog.String("trace", c.trace.String()), slog.String("door", c.door.String()),
+	attributes := append(make([]slog.Attr, 0, 10), slog.String("trace", c.trace.String()), slog.String("door", c.door.String()),
 		slog.String("method", c.method.name), slog.String("code", code.String()), slog.Duration("duration", took))
 	if c.party != nil {
 		attributes = append(attributes, slog.String("relying_party", c.party.name))
@@ -32,11 +31,16 @@ func (s *Server) report(c *call, err error) {
 	if why != "" {
 		attributes = append(attributes, slog.String("failure", string(why)))
 	}
-	var own *trouble
-	if errors.As(err, &own) {
-		attributes = append(attributes, slog.String("detail", own.detail.Error()))
+	if err != nil {
+		var own *trouble
+		if errors.As(err, &own) {
+			attributes = append(attributes, slog.String("detail", own.detail.Error()))
+		}
 	}
-	s.log.LogAttrs(c, level, "call", attributes...)
+	// Not by way of slog.Logger, which would ask for the time and the caller's place again.
+	line := slog.NewRecord(c.started.Add(took), level, "call", 0)
+	line.AddAttrs(attributes...)
+	_ = s.log.Handler().Handle(c, line) // as slog.Logger has it: there is nowhere to say so
 }
 
 // levelOf: our own trouble is an error, unless it is the orderly end of a stream; that somebody asks whether we are well is

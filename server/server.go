@@ -116,11 +116,10 @@ func newLogger(c *Config) (*slog.Logger, *slog.LevelVar) {
 	}
 	level := &slog.LevelVar{}
 	level.Set(c.Log.Level)
-	options := &slog.HandlerOptions{Level: level}
 	if c.Log.Format == "text" {
-		return slog.New(slog.NewTextHandler(os.Stderr, options)), level
+		return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})), level
 	}
-	return slog.New(slog.NewJSONHandler(os.Stderr, options)), level
+	return slog.New(newLines(os.Stderr, level)), level
 }
 
 // listen opens the doors' addresses.

@@ -129,11 +129,14 @@ func TestTraceparent(t *testing.T) {
 		"00-" + id + "-00f067aa0ba902b7-01" + strings.Repeat("x", 100): false,
 	} {
 		got := newTrace(header)
-		if (got.String() == id) != good || got.id == [16]byte{} || got.span == [8]byte{} {
-			t.Errorf("%q: %s", header, got.header())
+		if (got.String() == id) != good {
+			t.Errorf("%q: %s", header, string(got))
 		}
-		if _, ok := parseTraceparent(got.header()); !ok {
-			t.Errorf("our own header %s is none", got.header())
+		if good && string(got[53:]) != "01" || !good && string(got[53:]) != "00" {
+			t.Errorf("%q: flags of %s", header, got)
+		}
+		if !isTraceparent(string(got)) {
+			t.Errorf("our own header %s is none", string(got))
 		}
 	}
 	r := start(t, nil)
