@@ -286,6 +286,5 @@ func (s *Server) batch(c *call, n int, item *method, do func(c *call, i int) err
 	helpers.Wait()
 }
 
-// batchWorkers bounds the items of one batch that are at work: enough to fill the lanes in which signatures are checked together
-// (package eightlane) twice. With one at a time a batch took a tenth more processor.
+// batchWorkers bounds the items of one batch that are at work: they wait for nothing but OCSP.
 const batchWorkers = 16

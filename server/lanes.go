@@ -8,7 +8,7 @@ import (
 	"github.com/tashika-jp/tashika/certs/signature"
 )
 
-// laneAlarm says once that RSA signatures were raised wrongly eight at a time. Nothing wrong was answered to who asked for the
+// laneAlarm says once that RSA signatures were raised wrongly in lanes. Nothing wrong was answered to who asked for the
 // sample, but nobody knows of the others: the processor or the memory of this machine is not to be trusted.
 type laneAlarm struct{ once sync.Once }
 
@@ -28,13 +28,13 @@ func laneMeters() []prometheus.Collector {
 	}
 	return []prometheus.Collector{
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "tashika_rsa_lanes",
-			Help: "1 while RSA signatures are raised eight at a time with AVX-512."}, func() float64 {
+			Help: "1 while RSA signatures are raised in the lanes of AVX-512 vectors."}, func() float64 {
 			if signature.Lanes().InUse {
 				return 1
 			}
 			return 0
 		}),
-		counter("tashika_rsa_lanes_raised_total", "RSA signatures raised eight at a time.", func(s signature.LaneStats) uint64 { return s.Raised }),
+		counter("tashika_rsa_lanes_raised_total", "RSA signatures raised in lanes.", func(s signature.LaneStats) uint64 { return s.Raised }),
 		counter("tashika_rsa_lanes_compared_total", "Of them, those raised again by other code.", func(s signature.LaneStats) uint64 { return s.Compared }),
 		counter("tashika_rsa_lanes_wrong_total", "Of those, the ones that differed: any is an alarm.", func(s signature.LaneStats) uint64 { return s.Wrong }),
 	}

@@ -5,7 +5,7 @@
 // reads 0 as "any") nor an MGF1 hash other than the message's, and a wrong accept here
 // lets an impostor through; so the encoded message is rebuilt or taken apart exactly as
 // RFC 8017 section 8 says and compared whole. Only the public operation s^e mod n comes
-// from elsewhere: for the usual key of 2048 bits from package eightlane, eight signatures at once where the
+// from elsewhere: for the usual key of 2048 bits from package eightlane, two signatures at once where the
 // processor can, with every thousandth raised again by other code and the lanes off at the first difference; else from
 // filippo.io/bigmod, the standard library's own modular arithmetic. ECDSA is crypto/ecdsa's. A chip signs any block that the caller supplies, so a SHA-1 block is
 // possible: hashes are named by the caller and bound by an allow-list, never read

@@ -48,7 +48,7 @@ func VerifyAll(checks []Check, errs []error) {
 	if n == 0 {
 		return
 	}
-	eightlane.Raise(together.pointers[:n]...)
+	eightlane.Raise(&together.all[0], together.second(n))
 	for at, i := range of[:n] {
 		c := &checks[i]
 		errs[i] = ErrInvalid
@@ -66,23 +66,24 @@ func (c *Check) alone() error {
 }
 
 // most is how many signatures are raised together by one caller: a verification has two.
-const most = 4
+const most = 2
 
 // jobs are what eightlane works on, kept because they are half a kilobyte each.
 type jobs struct {
-	all      [most]eightlane.Job
-	pointers [most]*eightlane.Job
-	of       [most][]byte // the digest of each
-	digests  [most][maxDigest]byte
+	all     [most]eightlane.Job
+	of      [most][]byte // the digest of each
+	digests [most][maxDigest]byte
 }
 
-var jobsPool = sync.Pool{New: func() any {
-	j := new(jobs)
-	for i := range j.all {
-		j.pointers[i] = &j.all[i]
+var jobsPool = sync.Pool{New: func() any { return new(jobs) }}
+
+// second is the second of n jobs, if there is one.
+func (j *jobs) second(n int) *eightlane.Job {
+	if n < 2 {
+		return nil
 	}
-	return j
-}}
+	return &j.all[1]
+}
 
 func (j *jobs) set(i int, k *PublicKey, digest, signature []byte) {
 	j.of[i], j.all[i].Modulus, j.all[i].Signature = digest, &k.lanes, [eightlane.Size]byte(signature)
@@ -105,7 +106,7 @@ func (k *PublicKey) recover(signature []byte) ([]byte, bool) {
 	one := jobsPool.Get().(*jobs)
 	defer jobsPool.Put(one)
 	one.set(0, k, nil, signature)
-	eightlane.Raise(one.pointers[:1]...)
+	eightlane.Raise(&one.all[0], nil)
 	em, ok := k.raised(&one.all[0])
 	return append([]byte(nil), em...), ok
 }
@@ -126,7 +127,7 @@ func (k *PublicKey) power(signature []byte) ([]byte, bool) {
 // sampling is how many signatures that were raised in lanes one is raised again for: a thousandth of the time that they save.
 const sampling = 1024
 
-// lanes is the state of the eight lanes in this process.
+// lanes is the state of package eightlane in this process.
 var lanes struct {
 	raised, compared, wrong atomic.Uint64
 	off                     atomic.Bool
@@ -149,7 +150,7 @@ func (k *PublicKey) raised(j *eightlane.Job) ([]byte, bool) {
 
 // LaneStats tells how RSA signatures are raised.
 type LaneStats struct {
-	// InUse: eight at once, by package eightlane.
+	// InUse: two at once, by package eightlane.
 	InUse bool
 	// Raised there since the start; of them Compared with other code, of which Wrong differed. One wrong, and the lanes are off.
 	Raised, Compared, Wrong uint64

@@ -103,7 +103,7 @@ func TestLanesAreWatched(t *testing.T) {
 		t.Fatal(err)
 	}
 	j := &eightlane.Job{Modulus: &key.lanes, Signature: [eightlane.Size]byte(s)}
-	eightlane.Raise(j)
+	eightlane.Raise(j, nil)
 	right := j.Result
 	j.Result[100] ^= 1
 	believed := 0

@@ -10,10 +10,7 @@ import (
 
 // Available says whether Raise may be called: the processor, and the system it runs, have the instructions, and they gave
 // the known answers when the program started.
-var Available = cpu.X86.HasAVX512F && cpu.X86.HasAVX512IFMA && selfTest(raise)
-
-// PairAvailable says that of RaisePair.
-var PairAvailable = cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512IFMA && selfTest(inPairs)
+var Available = cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512IFMA && selfTest(Raise)
 
 // aligned is a new T, which has no pointers, that begins with a cache line: a vector that straddles two costs twice.
 func aligned[T any]() *T {

@@ -2,11 +2,9 @@
 
 package eightlane
 
-// Available says whether Raise may be called, PairAvailable whether RaisePair may: not here.
-const Available, PairAvailable = false, false
+// Available says whether Raise may be called: not here.
+const Available = false
 
 func aligned[T any]() *T { return new(T) }
 
 func raisePair(w *uint64) { panic("eightlane: not available") }
-
-func montMul(z, x, y, n, k0, t *uint64) { panic("eightlane: not available") }

@@ -14,143 +14,103 @@ type Job struct {
 	// Result is s^65537 mod n, big-endian, if Valid: a signature that is not below the modulus is none (RFC 8017 section 5.2.2).
 	Result [Size]byte
 	Valid  bool
-
-	owner *call
 }
 
-// call is one Raise, with the jobs that it waits for.
-type call struct {
-	left int       // guarded by engine: jobs not done
-	wake chan bool // false: all are done; true: lead
-}
+const (
+	blocks = 4 // of a number that is raised with another
+	rows   = limbs / blocks
+)
 
-var calls = sync.Pool{New: func() any { return &call{wake: make(chan bool, 1)} }}
+// vectors are two numbers, each of four blocks of ten limbs: a vector for each limb of a block, a lane for each
+// block, four of one number and four of the other. So all of a number is multiplied by a digit at once, and to move it down by a
+// limb only one vector has to be moved across lanes.
+type vectors [rows][2][blocks]uint64
 
-// engine gathers the jobs of all callers. One of them leads: it works off what waits, group by group, until its
-// own jobs are done, and hands on. So there is one group under way at a time, and the next fills meanwhile.
-var engine struct {
-	sync.Mutex
-	waiting []*Job // guarded by the mutex
-	led     bool   // guarded by the mutex
-}
-
-// Raise raises signatures, whoever's are waiting along with them. It returns when its own are done, and may be
-// called from any number of goroutines, where Available.
-func Raise(jobs ...*Job) {
-	c := calls.Get().(*call)
-	defer calls.Put(c)
-	c.left = len(jobs)
-	engine.Lock()
-	for _, j := range jobs {
-		j.owner = c
-		engine.waiting = append(engine.waiting, j)
-	}
-	if engine.led {
-		engine.Unlock()
-		if lead := <-c.wake; !lead {
-			return
-		}
-		engine.Lock()
-	}
-	engine.led = true
-	for c.left > 0 {
-		var group [lanes]*Job
-		n := copy(group[:], engine.waiting)
-		rest := copy(engine.waiting, engine.waiting[n:])
-		clear(engine.waiting[rest:])
-		engine.waiting = engine.waiting[:rest]
-		engine.Unlock()
-		raise(group[:n])
-		engine.Lock()
-		for _, j := range group[:n] {
-			owner := j.owner
-			j.owner = nil
-			if owner.left--; owner.left == 0 && owner != c {
-				owner.wake <- false
-			}
-		}
-	}
-	if len(engine.waiting) > 0 {
-		engine.waiting[0].owner.wake <- true
-	} else {
-		engine.led = false
-	}
-	engine.Unlock()
-}
-
-const lanes = 8
-
-// vector is one number in each lane, limb by limb.
-type vector [limbs * lanes]uint64
-
-func (v *vector) set(lane int, l *[limbs]uint64) {
-	for i, limb := range l {
-		v[i*lanes+lane] = limb
-	}
-}
-
-// bench is where a group is raised. Whoever leads has it.
-var bench = aligned[workbench]()
-
-// workbench is laid out in whole cache lines.
+// workbench is where two signatures are raised. It is laid out in whole cache lines, as pair_asm.go knows it.
+//
+// No limb overflows its 64 bits. A multiplication has a step for each limb of b. A step adds at most four halves of products
+// to a limb of the sum, each below 2⁵², and moves that limb down by one, and limb 0 adds its carry to limb 1. So after at most 40
+// steps a limb is below 160·2⁵² and a carry, which is therefore below 2⁸: below 2⁶⁰. At the end limbs are carried
+// exactly; out of limb 39 nothing is, since a product is less than (4n/R+1)·n, and so below 2n < 2²⁰⁴⁹, for factors below 2n.
 type workbench struct {
-	n, r2, s, x vector
-	k0          [lanes]uint64
-	scratch     [2 * limbs * lanes]uint64
+	n, r2, x, s vectors
+	k0          [2][blocks]uint64
+	// Constants of the routine: the lanes of the first block for every lane, and what makes them those of the next.
+	digit, one [2][blocks]uint64
 }
 
-// raise works off up to eight jobs. Lanes without one repeat the first.
-func raise(group []*Job) {
-	for lane := range lanes {
-		j := group[0]
-		if lane < len(group) {
-			j = group[lane]
+var benches = sync.Pool{New: func() any {
+	w := aligned[workbench]()
+	for block := range blocks {
+		w.digit[1][block] = blocks
+		w.one[0][block], w.one[1][block] = 1, 1
+	}
+	return w
+}}
+
+// Raise raises a signature, or two (b may be nil), without waiting for anybody else's. It may be called from any
+// number of goroutines, where Available. One alone takes as long as two.
+func Raise(a, b *Job) {
+	w := benches.Get().(*workbench)
+	w.set(0, a)
+	if b != nil {
+		w.set(1, b)
+	} else {
+		w.set(1, a)
+	}
+	raisePair(&w.n[0][0][0])
+	a.take(w.x.get(0))
+	if b != nil {
+		b.take(w.x.get(1))
+	}
+	benches.Put(w)
+}
+
+func (w *workbench) set(i int, j *Job) {
+	words := toWords(&j.Signature)
+	var s [limbs]uint64
+	toLimbs(&s, &words)
+	w.n.set(i, &j.Modulus.n)
+	w.r2.set(i, &j.Modulus.r2)
+	w.s.set(i, &s)
+	for block := range blocks {
+		w.k0[i][block] = j.Modulus.k0
+	}
+}
+
+func (v *vectors) set(i int, l *[limbs]uint64) {
+	for row := range rows {
+		for block := range blocks {
+			v[row][i][block] = l[block*rows+row]
 		}
-		w := toWords(&j.Signature)
-		var s [limbs]uint64
-		toLimbs(&s, &w)
-		bench.n.set(lane, &j.Modulus.n)
-		bench.r2.set(lane, &j.Modulus.r2)
-		bench.s.set(lane, &s)
-		bench.k0[lane] = j.Modulus.k0
-	}
-	// To the Montgomery form, sixteen squarings, and times s: that takes the form off as well.
-	bench.multiply(&bench.s, &bench.r2)
-	for range 16 {
-		bench.multiply(&bench.x, &bench.x)
-	}
-	bench.multiply(&bench.x, &bench.s)
-	for lane, j := range group {
-		j.finish(&bench.x, lane)
 	}
 }
 
-// multiply sets x to a·b/R mod n, or that and n: less than (4n/R+1)·n, for a and b below 2n.
-func (w *workbench) multiply(a, b *vector) {
-	montMul(&w.x[0], &a[0], &b[0], &w.n[0], &w.k0[0], &w.scratch[0])
-}
-
-// finish takes the result out of a lane.
-func (j *Job) finish(v *vector, lane int) {
-	var w, n [words]uint64
-	for i := range limbs {
-		limb := v[i*lanes+lane]
-		bit := i * limbBits
-		at, shift := bit/64, bit%64
-		if at < words {
-			w[at] |= limb << shift
-			if shift > 64-limbBits && at+1 < words {
-				w[at+1] |= limb >> (64 - shift)
-			}
+func (v *vectors) get(i int) *[limbs]uint64 {
+	var l [limbs]uint64
+	for row := range rows {
+		for block := range blocks {
+			l[block*rows+row] = v[row][i][block]
 		}
 	}
-	over := v[(limbs-1)*lanes+lane]>>(8*Size-(limbs-1)*limbBits) != 0
-	n = toWords(&j.Modulus.be)
-	var less [words]uint64
+	return &l
+}
+
+// take takes the result, which is below twice the modulus.
+func (j *Job) take(x *[limbs]uint64) {
+	n := toWords(&j.Modulus.be)
+	var w, less [words]uint64
 	var borrow uint64
 	for i := range w {
+		bit := 64 * i
+		at, shift := bit/limbBits, bit%limbBits
+		w[i] = x[at]>>shift | x[at+1]<<(limbBits-shift)
+		if 2*limbBits-shift < 64 {
+			w[i] |= x[at+2] << (2*limbBits - shift)
+		}
 		less[i], borrow = bits.Sub64(w[i], n[i], borrow)
 	}
+	over := x[limbs-1]>>(8*Size-(limbs-1)*limbBits) != 0
 	if over || borrow == 0 { // not below the modulus
 		w = less
 	}

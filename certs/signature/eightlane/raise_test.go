@@ -1,12 +1,12 @@
 package eightlane
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
+	"bytes"
 	"math/big"
 	"math/rand/v2"
-	"sync"
 	"testing"
+
+	"filippo.io/bigmod"
 )
 
 func needLanes(t testing.TB) {
@@ -103,27 +103,6 @@ func check(t *testing.T, j *Job) {
 	}
 }
 
-// TestAgainstBig: random and edge operands, groups of every size.
-func TestAgainstBig(t *testing.T) {
-	needLanes(t)
-	r := rand.New(rand.NewPCG(1, 2))
-	groups := 3000
-	if testing.Short() {
-		groups = 300
-	}
-	for g := range groups {
-		jobs := make([]*Job, 1+g%11)
-		for i := range jobs {
-			n := modulus(r)
-			jobs[i] = &Job{Modulus: NewModulus(n), Signature: signatureFor(r, n)}
-		}
-		Raise(jobs...)
-		for _, j := range jobs {
-			check(t, j)
-		}
-	}
-}
-
 // TestModulus: R² mod n and -n⁻¹, without lanes.
 func TestModulus(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
@@ -162,78 +141,140 @@ func TestModulus(t *testing.T) {
 	}
 }
 
-// TestManyCallers: whoever leads, everybody gets what is his.
-func TestManyCallers(t *testing.T) {
-	needLanes(t)
-	var callers sync.WaitGroup
-	for c := range 64 {
-		callers.Go(func() {
-			r := rand.New(rand.NewPCG(5, uint64(c)))
-			n := NewModulus(modulus(r))
-			for i := range 50 {
-				jobs := []*Job{{Modulus: n}, {Modulus: n}, {Modulus: n}}[:1+i%3]
-				for k, j := range jobs {
-					sum := sha256.Sum256(binary.BigEndian.AppendUint64(nil, uint64(c<<32|i<<8|k)))
-					copy(j.Signature[Size-32:], sum[:])
-				}
-				Raise(jobs...)
-				for _, j := range jobs {
-					check(t, j)
-				}
-			}
-		})
+// checkAll raises one job, or two together, and holds them against math/big and bigmod.
+func checkAll(t *testing.T, jobs ...*Job) {
+	t.Helper()
+	var other *Job
+	if len(jobs) == 2 {
+		other = jobs[1]
 	}
-	callers.Wait()
-	if engine.led || len(engine.waiting) > 0 {
-		t.Error("somebody still leads, or waits")
+	Raise(jobs[0], other)
+	for _, j := range jobs {
+		check(t, j)
+		m, err := bigmod.NewModulus(j.Modulus.Octets())
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := bigmod.NewNat().SetBytes(j.Signature[:], m)
+		if (err == nil) != j.Valid {
+			t.Fatalf("valid %v, and bigmod has %v", j.Valid, err)
+		}
+		if j.Valid && !bytes.Equal(bigmod.NewNat().ExpShortVarTime(s, Exponent, m).Bytes(m), j.Result[:]) {
+			t.Fatalf("bigmod has another result for\ns = %x\nn = %x", j.Signature, j.Modulus.be)
+		}
+	}
+}
+
+// TestAgainstOthers: random and edge operands, two and one.
+func TestAgainstOthers(t *testing.T) {
+	needLanes(t)
+	r := rand.New(rand.NewPCG(21, 22))
+	rounds := 10000
+	if testing.Short() {
+		rounds = 1000
+	}
+	for round := range rounds {
+		jobs := make([]*Job, 1+min(1, round%5))
+		for i := range jobs {
+			n := modulus(r)
+			jobs[i] = &Job{Modulus: NewModulus(n), Signature: signatureFor(r, n)}
+		}
+		checkAll(t, jobs...)
+	}
+}
+
+// TestEdges: every edge modulus with every edge signature, beside the next in the list.
+func TestEdges(t *testing.T) {
+	needLanes(t)
+	top := new(big.Int).Lsh(one, 8*Size-1)
+	all := new(big.Int).Sub(new(big.Int).Lsh(one, 8*Size), one)
+	moduli := []*big.Int{all, new(big.Int).Add(top, one)}
+	for i := range limbs { // limb i all ones, or nothing
+		ones := new(big.Int).Lsh(big.NewInt(limbMask), uint(i*limbBits))
+		ones.And(ones, all)
+		moduli = append(moduli,
+			new(big.Int).Or(new(big.Int).Or(top, one), ones),
+			new(big.Int).Or(new(big.Int).Or(top, one), new(big.Int).AndNot(all, ones)))
+	}
+	var jobs []*Job
+	for _, n := range moduli {
+		m := NewModulus(n.FillBytes(make([]byte, Size)))
+		for _, s := range []*big.Int{
+			new(big.Int), one, big.NewInt(2), new(big.Int).Sub(n, one), n, all, top, new(big.Int).Rsh(n, 1),
+			new(big.Int).Mod(new(big.Int).Lsh(one, limbs*limbBits), n),        // 1 in the Montgomery form
+			new(big.Int).ModInverse(new(big.Int).Lsh(one, limbs*limbBits), n), // the form of it is 1
+		} {
+			j := &Job{Modulus: m}
+			s.FillBytes(j.Signature[:])
+			jobs = append(jobs, j)
+		}
+	}
+	for i, j := range jobs {
+		other := jobs[(i+11)%len(jobs)]
+		checkAll(t, &Job{Modulus: j.Modulus, Signature: j.Signature}, &Job{Modulus: other.Modulus, Signature: other.Signature})
 	}
 }
 
 func TestSelfTest(t *testing.T) {
 	needLanes(t)
-	if !selfTest(raise) {
+	if !selfTest(Raise) {
 		t.Fatal("self-test")
 	}
-	// It notices: a workbench whose modulus constant is wrong gives wrong answers.
-	j := &Job{Modulus: NewModulus(modulus(rand.New(rand.NewPCG(7, 8))))}
-	j.Signature[Size-1] = 3
-	wrong := *j.Modulus
-	wrong.k0 ^= 1
-	bad := &Job{Modulus: &wrong, Signature: j.Signature}
-	raise([]*Job{j, bad})
-	if j.Result == bad.Result {
-		t.Error("a wrong constant makes no difference")
+	// It notices a wrong answer of either.
+	for which := range 2 {
+		calls := 0
+		if selfTest(func(a, b *Job) {
+			Raise(a, b)
+			if calls++; calls == 3 {
+				[]*Job{a, b}[which].Result[Size-1] ^= 1
+			}
+		}) {
+			t.Error("a wrong answer passes")
+		}
+	}
+}
+
+// TestAllocatesNothing: nothing.
+func TestAllocatesNothing(t *testing.T) {
+	needLanes(t)
+	r := rand.New(rand.NewPCG(23, 24))
+	a, b := &Job{Modulus: NewModulus(modulus(r))}, &Job{Modulus: NewModulus(modulus(r))}
+	if n := testing.AllocsPerRun(1000, func() { Raise(a, b) }); n >= 1 {
+		t.Errorf("%v allocations", n)
 	}
 }
 
 func FuzzRaise(f *testing.F) {
 	needLanes(f)
-	f.Add(make([]byte, 2*Size))
+	f.Add(make([]byte, 4*Size))
+	f.Add(bytes.Repeat([]byte{0xff}, 4*Size))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if len(data) != 2*Size {
+		if len(data) != 4*Size {
 			return
 		}
-		data[0] |= 0x80
-		data[Size-1] |= 1
-		j := &Job{Modulus: NewModulus(data[:Size]), Signature: [Size]byte(data[Size:])}
-		Raise(j)
-		check(t, j)
+		jobs := make([]*Job, 2)
+		for i := range jobs {
+			n, s := data[2*i*Size:][:Size], data[(2*i+1)*Size:][:Size]
+			n[0] |= 0x80
+			n[Size-1] |= 1
+			jobs[i] = &Job{Modulus: NewModulus(n), Signature: [Size]byte(s)}
+		}
+		checkAll(t, jobs...)
 	})
 }
 
-func BenchmarkGroup(b *testing.B) {
+func BenchmarkRaise(b *testing.B) {
 	needLanes(b)
 	r := rand.New(rand.NewPCG(9, 10))
-	jobs := make([]*Job, lanes)
+	jobs := [2]*Job{}
 	for i := range jobs {
-		n := modulus(r)
-		jobs[i] = &Job{Modulus: NewModulus(n)}
+		jobs[i] = &Job{Modulus: NewModulus(modulus(r))}
 		jobs[i].Signature[Size-1] = 2
 	}
 	for b.Loop() {
-		Raise(jobs...)
+		Raise(jobs[0], jobs[1])
 	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/lanes, "ns/signature")
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/2, "ns/signature")
 }
 
 func BenchmarkNewModulus(b *testing.B) {
