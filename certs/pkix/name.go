@@ -317,6 +317,14 @@ func (a Attribute) write(b *strings.Builder) {
 }
 
 func writeEscaped(b *strings.Builder, s string) {
+	if plain(s) {
+		b.WriteString(s)
+		return
+	}
+	writeRunes(b, s)
+}
+
+func writeRunes(b *strings.Builder, s string) {
 	for i, r := range s {
 		switch {
 		case r == 0 || unicode.IsControl(r):
@@ -329,6 +337,20 @@ func writeEscaped(b *strings.Builder, s string) {
 		}
 		b.WriteRune(r)
 	}
+}
+
+// plain says whether a value stands as it is (RFC 4514 section 2.4): nearly all do, and rune by rune they were a sixth of a verification's
+// answer.
+func plain(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c < ' ' || c > '~', c == '"', c == '+', c == ',', c == ';', c == '<', c == '>', c == '\\':
+			return false
+		case c == ' ' && (i == 0 || i == len(s)-1), c == '#' && i == 0:
+			return false
+		}
+	}
+	return true
 }
 
 // ParseName reads the form of RFC 4514 (values as UTF8String; no multi-valued RDN and

@@ -177,3 +177,25 @@ func TestNamedBits(t *testing.T) {
 		}
 	}
 }
+
+// TestPlain: what is written as it stands would be written so rune by rune, whatever octet stands where.
+func TestPlain(t *testing.T) {
+	var asItStands int
+	for c := range 256 {
+		for at := range 3 {
+			text := []byte("ab1")
+			text[at] = byte(c)
+			var b strings.Builder
+			writeRunes(&b, string(text))
+			if plain(string(text)) {
+				asItStands++
+				if b.String() != string(text) {
+					t.Errorf("%q is written %q", text, b.String())
+				}
+			}
+		}
+	}
+	if asItStands != 3*86+1+2 { // 95 printable, less nine special; '#' not first and ' ' only within
+		t.Errorf("%d of %d stand as they are", asItStands, 3*256)
+	}
+}
