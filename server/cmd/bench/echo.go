@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"strconv"
@@ -21,6 +23,30 @@ type bare struct {
 
 func (b *bare) Verify(context.Context, *tashikav1.VerifyRequest) (*tashikav1.VerifyResponse, error) {
 	return b.response, nil
+}
+
+func (b *bare) BatchVerify(_ context.Context, r *tashikav1.BatchVerifyRequest) (*tashikav1.BatchVerifyResponse, error) {
+	out := &tashikav1.BatchVerifyResponse{}
+	for range r.GetRequests() {
+		out.Results = append(out.Results, &tashikav1.VerifyResult{Result: &tashikav1.VerifyResult_Response{Response: b.response}})
+	}
+	return out, nil
+}
+
+func (b *bare) VerifyStream(stream tashikav1.VerificationService_VerifyStreamServer) error {
+	for {
+		r, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		err = stream.Send(&tashikav1.VerifyStreamResponse{Id: r.GetId(), Result: &tashikav1.VerifyStreamResponse_Response{Response: b.response}})
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // echo serves bare until the context ends. The response is read from the file that is the

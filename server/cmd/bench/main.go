@@ -1,7 +1,7 @@
 // Command bench measures the server as its users meet it: a process of its own, asked over the
 // network, with every verdict looked at. A figure that comes from a server that answers wrongly is none.
 //
-//	go run ./server/cmd/bench verify [-certs N] [-verifications N] [-concurrency C] [-json]
+//	go run ./server/cmd/bench verify [-mode unary|stream|batch] [-certs N] [-verifications N] [-concurrency C] [-json]
 //	go run ./server/cmd/bench crl [-entries N] [-serials dense|random] [-partitions P] [-json] [-plot FILE.svg]
 //
 // Verify: beside it, in the same run, a bare gRPC echo server answers messages of the same sizes, also as a
@@ -37,7 +37,7 @@ func main() {
 	}
 }
 
-const usage = `usage: bench verify [-certs N] [-verifications N] [-concurrency C] [-json]
+const usage = `usage: bench verify [-mode unary|stream|batch] [-certs N] [-verifications N] [-concurrency C] [-json]
        bench crl [-entries N] [-serials dense|random] [-partitions P] [-json] [-plot FILE.svg]`
 
 // run does what the role or the command line says.

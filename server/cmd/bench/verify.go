@@ -38,16 +38,19 @@ type figures struct {
 	RevocationLists int     `json:"revocation_lists"`
 }
 
-// benchVerify measures unary Verify with challenges, cold: every request has another certificate until
-// all have been used.
+// benchVerify measures Verify with challenges, cold: every request has another certificate until all have been used.
 func benchVerify(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("bench verify", flag.ContinueOnError)
 	certs := flags.Int("certs", 2000, "number of phones, each with a certificate of its own")
 	n := flags.Int("verifications", 20000, "number of verifications; a tenth are of revoked certificates")
 	concurrency := flags.Int("concurrency", 64, "requests in flight")
+	mode := flags.String("mode", "unary", "way in: unary, stream (VerifyStream) or batch (BatchVerify of 32)")
 	asJSON := flags.Bool("json", false, "print one JSON object")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if ways[*mode] == nil {
+		return fmt.Errorf("no mode %q", *mode)
 	}
 	if *certs < 10 || *n < *concurrency || *concurrency < 1 {
 		return fmt.Errorf("at least 10 certificates, and as many verifications as requests in flight")
@@ -81,7 +84,7 @@ func benchVerify(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	f := figures{Mode: "unary", Verifications: *n, Concurrency: *concurrency, Certificates: *certs,
+	f := figures{Mode: *mode, Verifications: *n, Concurrency: *concurrency, Certificates: *certs,
 		RevocationLists: len(w.world.Sources().Lists)}
 
 	// The real one.
@@ -119,7 +122,7 @@ func benchVerify(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	defer conn2.Close()
-	bare := figures{Concurrency: *concurrency}
+	bare := figures{Mode: *mode, Concurrency: *concurrency}
 	f.EchoServerCPU, err = bare.drive(ctx, mirror, tashikav1.NewVerificationServiceClient(conn2), questions,
 		func(question, *tashikav1.VerifyResponse) bool { return true }, false)
 	if err != nil {
@@ -143,29 +146,37 @@ func (f *figures) drive(ctx context.Context, p *process, client tashikav1.Verifi
 	var next, wrong atomic.Int64
 	var failed atomic.Pointer[error]
 	latencies := make([]time.Duration, len(questions))
+	way := ways[f.Mode](client)
 	started := time.Now()
 	var wg sync.WaitGroup
-	for range f.Concurrency {
+	for range max(f.Concurrency/way.together, 1) {
 		wg.Go(func() {
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= len(questions) || failed.Load() != nil {
+			for failed.Load() == nil {
+				end := int(next.Add(int64(way.together)))
+				first := end - way.together
+				if first >= len(questions) {
 					return
 				}
+				some := questions[first:min(end, len(questions))]
 				asked := time.Now()
-				r, err := client.Verify(ctx, questions[i].request)
+				answers, err := way.ask(ctx, some)
 				if err != nil {
 					failed.Store(&err)
 					return
 				}
-				latencies[i] = time.Since(asked)
-				if !right(questions[i], r) {
-					wrong.Add(1)
+				for i, r := range answers {
+					latencies[first+i] = time.Since(asked)
+					if !right(some[i], r) {
+						wrong.Add(1)
+					}
 				}
 			}
 		})
 	}
 	wg.Wait()
+	if err := way.end(); err != nil {
+		return 0, err
+	}
 	elapsed := time.Since(started)
 	if err := failed.Load(); err != nil {
 		return 0, *err
@@ -192,7 +203,7 @@ func (f *figures) print(out io.Writer, asJSON bool) error {
 			return err
 		}
 	} else {
-		fmt.Fprintf(out, `unary Verify, %d in flight, %d certificates, %d revocation lists
+		fmt.Fprintf(out, `Verify, %s, %d in flight, %d certificates, %d revocation lists
   verifications        %d, wrong verdicts %d
   request, response    %d B, %d B
   server CPU           %.1f µs each
@@ -200,7 +211,7 @@ func (f *figures) print(out io.Writer, asJSON bool) error {
   ratio                %.2f
   throughput           %.0f /s
   latency              p50 %.0f µs, p99 %.0f µs
-`, f.Concurrency, f.Certificates, f.RevocationLists, f.Verifications, f.WrongVerdicts, f.RequestBytes, f.ResponseBytes,
+`, f.Mode, f.Concurrency, f.Certificates, f.RevocationLists, f.Verifications, f.WrongVerdicts, f.RequestBytes, f.ResponseBytes,
 			f.ServerCPU, f.EchoServerCPU, f.RatioToEcho, f.Throughput, f.P50, f.P99)
 	}
 	if f.WrongVerdicts > 0 {
