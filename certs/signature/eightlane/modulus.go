@@ -80,34 +80,46 @@ func toLimbs(out *[limbs]uint64, w *[words]uint64) {
 	}
 }
 
-// montgomerySquare is R² mod n for R = 2²⁰⁸⁰: 2²⁰⁴⁸ mod n, which is 2²⁰⁴⁸-n because the top bit of n is set, moved up
-// by 33 words, each reduced by one step of long division (Knuth, TAOCP volume 2, 4.3.1, algorithm D: n is normalized already).
-func montgomerySquare(n *[words]uint64) (u [words]uint64) {
+// montgomerySquare is R² mod n for R = 2²⁰⁸⁰: 2²⁰⁴⁸ mod n, which is 2²⁰⁴⁸-n because the top bit of n is set, with 33 words of
+// nothing below it, by long division (Knuth, TAOCP volume 2, 4.3.1, algorithm D: n is normalized already). Each step takes the
+// digit's multiple of n from the top 33 words that are left, four words at a time so that the compiler keeps the carries in the flag.
+func montgomerySquare(n *[words]uint64) [words]uint64 {
+	const steps = (2*limbs*limbBits - 8*Size) / 64
+	var left [steps + words]uint64
 	var borrow uint64
-	for i := range u {
-		u[i], borrow = bits.Sub64(0, n[i], borrow)
+	for i := range n {
+		left[steps+i], borrow = bits.Sub64(0, n[i], borrow)
 	}
 	top, second := n[words-1], n[words-2]
-	for range (2*limbs*limbBits - 8*Size) / 64 {
-		high := u[words-1]
-		q := digit(high, u[words-2], u[words-3], top, second)
-		copy(u[1:], u[:words-1])
-		u[0] = 0
+	for at := steps - 1; at >= 0; at-- {
+		u := (*[words + 1]uint64)(left[at:])
+		q := digit(u[words], u[words-1], u[words-2], top, second)
 		var carry, borrow uint64
-		for i := range u {
-			h, l := bits.Mul64(q, n[i])
-			l, c := bits.Add64(l, carry, 0)
-			carry = h + c
-			u[i], borrow = bits.Sub64(u[i], l, borrow)
-		}
-		if _, under := bits.Sub64(high, carry, borrow); under == 1 { // q was one too large
+		for i := 0; i < words; i += 4 {
+			v, m := (*[4]uint64)(u[i:]), (*[4]uint64)(n[i:])
+			h0, l0 := bits.Mul64(q, m[0])
+			h1, l1 := bits.Mul64(q, m[1])
+			h2, l2 := bits.Mul64(q, m[2])
+			h3, l3 := bits.Mul64(q, m[3])
 			var c uint64
-			for i := range u {
+			l0, c = bits.Add64(l0, carry, 0)
+			l1, c = bits.Add64(l1, h0, c)
+			l2, c = bits.Add64(l2, h1, c)
+			l3, c = bits.Add64(l3, h2, c)
+			carry = h3 + c
+			v[0], borrow = bits.Sub64(v[0], l0, borrow)
+			v[1], borrow = bits.Sub64(v[1], l1, borrow)
+			v[2], borrow = bits.Sub64(v[2], l2, borrow)
+			v[3], borrow = bits.Sub64(v[3], l3, borrow)
+		}
+		if _, under := bits.Sub64(u[words], carry, borrow); under == 1 { // q was one too large
+			var c uint64
+			for i := range n {
 				u[i], c = bits.Add64(u[i], n[i], c)
 			}
 		}
 	}
-	return u
+	return [words]uint64(left[:words])
 }
 
 // digit is the quotient of three words by two, or one more.
