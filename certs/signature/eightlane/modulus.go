@@ -15,13 +15,22 @@ const (
 	limbBits = 52
 	limbMask = 1<<limbBits - 1
 	words    = Size / 8
+
+	blocks = 4 // of a number that is raised with another
+	rows   = limbs / blocks
+
+	pairOctets = 2 * limbBits / 8            // exactly
+	lastBits   = 8*Size - (limbs-1)*limbBits // are left for the last limb
 )
+
+// number is one in blocks of ten limbs, a limb of each block in a row: as it lies beside another in vectors.
+type number [rows][blocks]uint64
 
 // Modulus is one that is prepared for eight lanes. Once it is, nothing changes it.
 type Modulus struct {
-	n  [limbs]uint64
+	n  number
 	k0 uint64 // -n⁻¹ mod 2⁵²
-	r2 [limbs]uint64
+	r2 number
 	be [Size]byte
 }
 
@@ -40,16 +49,21 @@ func (m *Modulus) Prepare(n []byte) bool {
 		return false
 	}
 	m.be = [Size]byte(n)
-	w := toWords(&m.be)
-	toLimbs(&m.n, &w)
+	m.n.set(&m.be)
 	// Newton's iteration: each step doubles the bits that are right, of which n, being odd, has three.
-	inverse := m.n[0]
+	low := m.n[0][0]
+	inverse := low
 	for range 5 {
-		inverse *= 2 - m.n[0]*inverse
+		inverse *= 2 - low*inverse
 	}
 	m.k0 = -inverse & limbMask
-	r2 := montgomerySquare(&w)
-	toLimbs(&m.r2, &r2)
+	w := toWords(&m.be)
+	w = montgomerySquare(&w)
+	var r2 [Size]byte
+	for i, word := range w {
+		binary.BigEndian.PutUint64(r2[Size-8*(i+1):], word)
+	}
+	m.r2.set(&r2)
 	return true
 }
 
@@ -64,19 +78,57 @@ func toWords(b *[Size]byte) (w [words]uint64) {
 	return w
 }
 
-// toLimbs spreads words over limbs of 52 bits.
-func toLimbs(out *[limbs]uint64, w *[words]uint64) {
-	for i := range out {
-		bit := i * limbBits
-		at, shift := bit/64, bit%64
-		if at >= words {
-			break
+// set reads big-endian octets.
+func (x *number) set(b *[Size]byte) {
+	end := Size
+	for block := range blocks {
+		for pair := range rows / 2 {
+			x[2*pair][block] = binary.BigEndian.Uint64(b[end-8:]) & limbMask
+			if end >= 14 {
+				x[2*pair+1][block] = binary.BigEndian.Uint64(b[end-14:]) >> 4 & limbMask
+			} else { // the last, of 20 bits
+				x[2*pair+1][block] = binary.BigEndian.Uint64(b[:]) >> (64 - lastBits)
+			}
+			end -= pairOctets
 		}
-		v := w[at] >> shift
-		if shift > 64-limbBits && at+1 < words {
-			v |= w[at+1] << (64 - shift)
+	}
+}
+
+// octets writes the number, which is below 2²⁰⁴⁸, big-endian.
+func (x *number) octets(b *[Size]byte) {
+	end := Size
+	for block := range blocks {
+		for pair := range rows / 2 {
+			even, odd := x[2*pair][block], x[2*pair+1][block]
+			binary.BigEndian.PutUint64(b[end-8:], even|odd<<limbBits)
+			if end >= 16 { // with zeros above, which the next pair overwrites
+				binary.BigEndian.PutUint64(b[end-16:], odd>>(64-limbBits))
+			} else {
+				b[0] = byte(odd >> (64 - limbBits))
+			}
+			end -= pairOctets
 		}
-		out[i] = v & limbMask
+	}
+}
+
+// below says whether x is less than y.
+func (x *number) below(y *number) bool {
+	for i := limbs - 1; i >= 0; i-- {
+		if a, b := x[i%rows][i/rows], y[i%rows][i/rows]; a != b {
+			return a < b
+		}
+	}
+	return false
+}
+
+// subtract takes y from x, which is not below it.
+func (x *number) subtract(y *number) {
+	var borrow uint64
+	for i := range limbs {
+		limb := &x[i%rows][i/rows]
+		*limb -= y[i%rows][i/rows] + borrow
+		borrow = *limb >> 63
+		*limb &= limbMask
 	}
 }
 

@@ -2,8 +2,6 @@ package eightlane
 
 import (
 	"bytes"
-	"encoding/binary"
-	"math/bits"
 	"sync"
 )
 
@@ -16,17 +14,12 @@ type Job struct {
 	Valid  bool
 }
 
-const (
-	blocks = 4 // of a number that is raised with another
-	rows   = limbs / blocks
-)
-
 // vectors are two numbers, each of four blocks of ten limbs: a vector for each limb of a block, a lane for each
 // block, four of one number and four of the other. So all of a number is multiplied by a digit at once, and to move it down by a
 // limb only one vector has to be moved across lanes.
 type vectors [rows][2][blocks]uint64
 
-// workbench is where two signatures are raised. It is laid out in whole cache lines, as pair_asm.go knows it.
+// workbench is where two signatures are raised. It is laid out in whole cache lines, as asm.go knows it.
 //
 // No limb overflows its 64 bits. A multiplication has a step for each limb of b. A step adds at most four halves of products
 // to a limb of the sum, each below 2⁵², and moves that limb down by one, and limb 0 adds its carry to limb 1. So after at most 40
@@ -59,63 +52,39 @@ func Raise(a, b *Job) {
 		w.set(1, a)
 	}
 	raisePair(&w.n[0][0][0])
-	a.take(w.x.get(0))
+	a.take(&w.x, 0)
 	if b != nil {
-		b.take(w.x.get(1))
+		b.take(&w.x, 1)
 	}
 	benches.Put(w)
 }
 
 func (w *workbench) set(i int, j *Job) {
-	words := toWords(&j.Signature)
-	var s [limbs]uint64
-	toLimbs(&s, &words)
+	var x number
+	x.set(&j.Signature)
 	w.n.set(i, &j.Modulus.n)
 	w.r2.set(i, &j.Modulus.r2)
-	w.s.set(i, &s)
+	w.s.set(i, &x)
 	for block := range blocks {
 		w.k0[i][block] = j.Modulus.k0
 	}
 }
 
-func (v *vectors) set(i int, l *[limbs]uint64) {
-	for row := range rows {
-		for block := range blocks {
-			v[row][i][block] = l[block*rows+row]
-		}
+func (v *vectors) set(i int, x *number) {
+	for row := range x {
+		v[row][i] = x[row]
 	}
-}
-
-func (v *vectors) get(i int) *[limbs]uint64 {
-	var l [limbs]uint64
-	for row := range rows {
-		for block := range blocks {
-			l[block*rows+row] = v[row][i][block]
-		}
-	}
-	return &l
 }
 
 // take takes the result, which is below twice the modulus.
-func (j *Job) take(x *[limbs]uint64) {
-	n := toWords(&j.Modulus.be)
-	var w, less [words]uint64
-	var borrow uint64
-	for i := range w {
-		bit := 64 * i
-		at, shift := bit/limbBits, bit%limbBits
-		w[i] = x[at]>>shift | x[at+1]<<(limbBits-shift)
-		if 2*limbBits-shift < 64 {
-			w[i] |= x[at+2] << (2*limbBits - shift)
-		}
-		less[i], borrow = bits.Sub64(w[i], n[i], borrow)
+func (j *Job) take(v *vectors, i int) {
+	var x number
+	for row := range x {
+		x[row] = v[row][i]
 	}
-	over := x[limbs-1]>>(8*Size-(limbs-1)*limbBits) != 0
-	if over || borrow == 0 { // not below the modulus
-		w = less
+	if !x.below(&j.Modulus.n) {
+		x.subtract(&j.Modulus.n)
 	}
-	for i, word := range w {
-		binary.BigEndian.PutUint64(j.Result[Size-8*(i+1):], word)
-	}
+	x.octets(&j.Result)
 	j.Valid = bytes.Compare(j.Signature[:], j.Modulus.be[:]) < 0
 }
