@@ -286,5 +286,5 @@ func (s *Server) batch(c *call, n int, item *method, do func(c *call, i int) err
 	helpers.Wait()
 }
 
-// batchWorkers bounds the items of one batch that are at work: they wait for nothing but OCSP.
+// batchWorkers bounds the items of one batch that are at work: several, for the processors there are and because an item may wait for OCSP.
 const batchWorkers = 16
